@@ -1,0 +1,88 @@
+"""Frame metadata in Kafka headers, in the CloudEvents binary content mode.
+
+Specification: CloudEvents 1.0.2, Kafka protocol binding, section 3.2. Attributes are headers with the
+prefix ``ce_``; extension attributes have lower-case letters and digits only, hence ``ce_positionmm``.
+"""
+
+import math
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from edge.contracts.frame import FrameHeaders, FrameMetadata, Headers
+from edge.errors import HeaderError
+
+SPEC_VERSION = "1.0"
+FRAME_TYPE = "stripsight.frame.v1"
+
+HEADER_OF_FIELD = {
+    "captured_at": "ce_time",
+    "content_type": "content-type",
+} | {
+    name: "ce_" + name.replace("_", "")
+    for name in FrameHeaders.__struct_fields__
+    if name not in ("captured_at", "content_type")
+}
+FIELD_OF_HEADER = {header: field for field, header in HEADER_OF_FIELD.items()}
+
+_SHOWN_CHARACTERS = 80
+_DECIMAL = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
+
+
+def encode_headers(metadata: FrameMetadata) -> Headers:
+    """Return the headers under which a frame with this metadata is published."""
+    source = f"/lines/{metadata.line}/cameras/{metadata.camera}"
+    headers = [
+        ("ce_specversion", SPEC_VERSION),
+        ("ce_type", FRAME_TYPE),
+        ("ce_source", source),
+        ("ce_id", f"{metadata.camera}-{metadata.captured_at.timestamp():.6f}-{metadata.sequence}"),
+    ]
+    fields = msgspec.to_builtins(metadata)
+    headers += [
+        (header, str(fields[field]))
+        for field, header in HEADER_OF_FIELD.items()
+        if fields.get(field) is not None
+    ]
+    return tuple((name, value.encode()) for name, value in headers)
+
+
+def decode_headers(headers: Iterable[tuple[str, bytes | None]]) -> FrameHeaders:
+    """Read what the camera said; headers that are not ours are left alone, a repeated one counts last.
+
+    Raises:
+        HeaderError: a header of ours holds what its field does not allow; the message names it.
+    """
+    fields: dict[str, Any] = {}
+    for name, value in headers:
+        field = FIELD_OF_HEADER.get(name)
+        if field is not None and value is not None:
+            fields[field] = _decode_value(name, field, value)
+    return FrameHeaders(**fields)
+
+
+def _decode_value(name: str, field: str, value: bytes) -> Any:
+    try:
+        decoded = msgspec.convert(value.decode(), _TYPE_OF_FIELD[field], strict=False)
+    except (UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise HeaderError(f"header {name}: {_shown(value)} is not allowed: {error}") from None
+    if isinstance(decoded, float) and not _is_plain_number(value):
+        raise HeaderError(f"header {name}: {_shown(value)} is not a finite decimal number")
+    return decoded
+
+
+def _is_plain_number(value: bytes) -> bool:
+    return bool(_DECIMAL.fullmatch(value.decode())) and math.isfinite(float(value))
+
+
+def _shown(value: bytes) -> str:
+    return repr(value[:_SHOWN_CHARACTERS])[1:] + ("..." if len(value) > _SHOWN_CHARACTERS else "")
+
+
+def _without_none(annotation: Any) -> Any:
+    return next(part for part in annotation.__args__ if part is not type(None))
+
+
+_TYPE_OF_FIELD = {field.name: _without_none(field.type) for field in msgspec.structs.fields(FrameHeaders)}

@@ -1,0 +1,135 @@
+"""Every failure that Stripsight knows by name.
+
+StripsightError
+├── ConfigurationError          something the operator can mend; the daemon does not start
+│   ├── SettingsError           a setting: which, from where, what is allowed
+│   ├── ModelError              a model folder that cannot be served
+│   │   ├── ModelFileError          a file is missing or unreadable
+│   │   ├── UnsupportedModelError   a config key that this runtime does not implement
+│   │   └── ModelMismatchError      config and weights do not fit each other
+│   ├── MissingTopicError       a topic that neither exists nor may be created
+│   └── PortInUseError          the HTTP port is taken
+├── FrameError                  one frame is bad; its neighbours go on (reason → dead letter)
+│   ├── HeaderError                 reason "bad_header"
+│   ├── UnknownCameraError          reason "unknown_camera"
+│   ├── ContentTypeError            reason "unsupported_content_type"
+│   ├── EmptyFrameError             reason "empty"
+│   ├── CorruptImageError           reason "corrupt_image"
+│   ├── FrameSizeError              reason "bad_size"
+│   └── InferenceError              reason "inference_failed"
+├── RecordError                 a result record that is not what its schema says
+└── BusError                    Kafka
+    ├── BrokerUnreachableError      retriable
+    ├── OffsetError                 the ledger was asked to go backwards: a defect of ours
+    └── PublishError                the broker refused a record for good
+"""
+
+from typing import ClassVar
+
+
+class StripsightError(Exception):
+    """Root of the tree; ``retriable`` tells whether the same call may succeed later."""
+
+    retriable: ClassVar[bool] = False
+
+
+class ConfigurationError(StripsightError):
+    """The installation needs mending before the daemon can start."""
+
+
+class SettingsError(ConfigurationError):
+    """A setting is wrong; the message names it, its source and what is allowed."""
+
+
+class ModelError(ConfigurationError):
+    """A model folder cannot be served."""
+
+
+class ModelFileError(ModelError):
+    """A file of the model folder is missing or unreadable."""
+
+
+class UnsupportedModelError(ModelError):
+    """The config asks for something this runtime does not implement; the message names the key."""
+
+
+class ModelMismatchError(ModelError):
+    """Config and weights do not fit each other; the message names key and shapes."""
+
+
+class MissingTopicError(ConfigurationError):
+    """A topic does not exist and may not be created."""
+
+
+class PortInUseError(ConfigurationError):
+    """The HTTP port is taken."""
+
+
+class FrameError(StripsightError):
+    """One frame cannot be inspected; ``reason`` labels its dead letter and its inspection record."""
+
+    reason: ClassVar[str] = "bad_frame"
+
+
+class HeaderError(FrameError):
+    """A header is not what the frame contract says; the message names it."""
+
+    reason = "bad_header"
+
+
+class UnknownCameraError(FrameError):
+    """Neither headers nor settings tell what is needed to locate this camera's frames."""
+
+    reason = "unknown_camera"
+
+
+class ContentTypeError(FrameError):
+    """The value is of a type that is not decoded here."""
+
+    reason = "unsupported_content_type"
+
+
+class EmptyFrameError(FrameError):
+    """The value is empty."""
+
+    reason = "empty"
+
+
+class CorruptImageError(FrameError):
+    """The value is not a complete image of its type."""
+
+    reason = "corrupt_image"
+
+
+class FrameSizeError(FrameError):
+    """The image is 0 pixels wide or high, or larger than the limit."""
+
+    reason = "bad_size"
+
+
+class InferenceError(FrameError):
+    """The model failed on this frame."""
+
+    reason = "inference_failed"
+
+
+class RecordError(StripsightError):
+    """A result record cannot be read; the message names topic, partition and offset where known."""
+
+
+class BusError(StripsightError):
+    """Kafka did not do what was asked."""
+
+
+class BrokerUnreachableError(BusError):
+    """No broker answers at the bootstrap address."""
+
+    retriable = True
+
+
+class OffsetError(BusError):
+    """An offset was marked that is not in flight, or lies before what is already done."""
+
+
+class PublishError(BusError):
+    """The broker refused a record and will refuse it again."""
