@@ -1,0 +1,78 @@
+"""ROIAlign (https://arxiv.org/abs/1703.06870) from the pyramid level that fits each box."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torchvision.ops import roi_align
+
+# A box of ImageNet's 224 px belongs on level 4, stride 16: equation 1 of the FPN paper.
+CANONICAL_SIZE_PX = 224
+CANONICAL_LEVEL = 4
+
+
+class BoxPooler(nn.Module):
+    """Cuts boxes out of feature maps; ``strides`` are those of the maps, each twice the one before.
+
+    ``sampling_ratio`` 0 samples as densely as each box needs. ``aligned`` is Detectron2's ROIAlignV2.
+    """
+
+    def __init__(
+        self, resolution: int, strides: Sequence[int], *, sampling_ratio: int, aligned: bool
+    ) -> None:
+        super().__init__()
+        self.resolution = resolution
+        self.strides = tuple(strides)
+        self.sampling_ratio = sampling_ratio
+        self.aligned = aligned
+        self.min_level = int(math.log2(strides[0]))
+        self.max_level = int(math.log2(strides[-1]))
+
+    def forward(self, features: Sequence[Tensor], boxes: Sequence[Tensor]) -> Tensor:
+        """Pool the boxes of all images.
+
+        Args:
+            features: one (N, C, H, W) for each stride.
+            boxes: for each of the N images (Ri, 4) px of the model's input.
+
+        Returns:
+            (sum of Ri, C, resolution, resolution), image after image.
+        """
+        rois = _with_image_index(boxes)
+        if len(features) == 1:
+            return self._pool(features[0], rois, self.strides[0])
+        levels = self.levels(rois[:, 1:])
+        shape = (len(rois), features[0].shape[1], self.resolution, self.resolution)
+        # roi_align answers in float32 under autocast, whatever the features are.
+        pooled: Tensor | None = None
+        for i, (feature, stride) in enumerate(zip(features, self.strides, strict=True)):
+            chosen = torch.nonzero(levels == i)[:, 0]
+            of_level = self._pool(feature, rois[chosen], stride)
+            pooled = of_level.new_zeros(shape) if pooled is None else pooled
+            pooled = pooled.index_put((chosen,), of_level)
+        return pooled if pooled is not None else features[0].new_zeros(shape)
+
+    def levels(self, boxes: Tensor) -> Tensor:
+        """Return for each box (R, 4) the index of its level among ``strides``."""
+        sizes = torch.sqrt((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
+        levels = torch.floor(CANONICAL_LEVEL + torch.log2(sizes / CANONICAL_SIZE_PX + 1e-8))
+        return levels.clamp(self.min_level, self.max_level).long() - self.min_level
+
+    def _pool(self, feature: Tensor, rois: Tensor, stride: int) -> Tensor:
+        return roi_align(
+            feature,
+            rois.to(feature.dtype),
+            self.resolution,
+            spatial_scale=1 / stride,
+            sampling_ratio=self.sampling_ratio,
+            aligned=self.aligned,
+        )
+
+
+def _with_image_index(boxes: Sequence[Tensor]) -> Tensor:
+    """Concatenate boxes to (R, 5): image index, x0, y0, x1, y1."""
+    counts = torch.tensor([len(b) for b in boxes], device=boxes[0].device)
+    index = torch.arange(len(boxes), device=boxes[0].device).repeat_interleave(counts)
+    stacked = torch.cat(list(boxes))
+    return torch.cat((index[:, None].to(stacked.dtype), stacked), dim=1)

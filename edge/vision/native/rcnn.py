@@ -1,0 +1,88 @@
+"""The whole network: backbone, proposals, heads. Its ``state_dict`` has Detectron2's names."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from edge.vision.native.config import Config
+from edge.vision.native.fpn import FeaturePyramid
+from edge.vision.native.resnet import ResNet
+from edge.vision.native.roi_heads import BoxDetections, CascadeRoiHeads, RoiHeads, StandardRoiHeads
+from edge.vision.native.rpn import RegionProposalNetwork
+from edge.vision.native.support import check_supported
+
+
+@dataclass(frozen=True, slots=True)
+class ImageBatch:
+    """Normalised images (N, 3, H, W), zero-padded at the right and bottom, and their sizes (height, width) px."""
+
+    pixels: Tensor
+    image_sizes: list[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class RawDetections:
+    """One image's detections in px of the model's input, and (D, M, M) mask probabilities if the model has masks."""
+
+    found: BoxDetections
+    masks: Tensor | None
+
+
+class GeneralizedRCNN(nn.Module):
+    """Faster, Mask and Cascade R-CNN on a ResNet with FPN.
+
+    For training, call the parts: ``batch``, ``backbone``, ``proposal_generator`` and its ``select``, ``roi_heads``.
+    """
+
+    pixel_mean: Tensor
+    pixel_std: Tensor
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        model = config.model
+        self.backbone = FeaturePyramid(ResNet(model.resnets, freeze_at=model.backbone.freeze_at), model.fpn)
+        width, strides = self.backbone.out_channels, self.backbone.strides
+        self.proposal_generator = RegionProposalNetwork(model, width, strides)
+        heads = CascadeRoiHeads if model.roi_heads.name == "CascadeROIHeads" else StandardRoiHeads
+        self.roi_heads: RoiHeads = heads(config, width, strides)
+        self.register_buffer("pixel_mean", torch.tensor(model.pixel_mean).view(-1, 1, 1), persistent=False)
+        self.register_buffer("pixel_std", torch.tensor(model.pixel_std).view(-1, 1, 1), persistent=False)
+
+    def batch(self, images: Sequence[Tensor]) -> ImageBatch:
+        """Normalise images (3, Hi, Wi) of grey levels in INPUT.FORMAT's order, and pad them to one size."""
+        sizes = [(int(image.shape[-2]), int(image.shape[-1])) for image in images]
+        height, width = self.padded_size(max(h for h, _ in sizes), max(w for _, w in sizes))
+        normalised = ((image - self.pixel_mean) / self.pixel_std for image in images)
+        padded = [
+            functional.pad(image, (0, width - image.shape[-1], 0, height - image.shape[-2]))
+            for image in normalised
+        ]
+        return ImageBatch(torch.stack(padded), sizes)
+
+    def padded_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return (height, width) px rounded up to what the pyramid can halve."""
+        step = self.backbone.size_divisibility
+        return -(-height // step) * step, -(-width // step) * step
+
+    def forward(self, batch: ImageBatch) -> list[RawDetections]:
+        """Detect; one entry for each image."""
+        features = self.backbone(batch.pixels)
+        proposals = self.proposal_generator.select(self.proposal_generator(features), batch.image_sizes)
+        found = self.roi_heads.detect(features, [p.boxes for p in proposals], batch.image_sizes)
+        if self.roi_heads.mask_head is None:
+            return [RawDetections(image, None) for image in found]
+        masks = self.roi_heads.mask_probabilities(features, found)
+        return [RawDetections(image, mask) for image, mask in zip(found, masks, strict=True)]
+
+
+def build_model(config: Config) -> GeneralizedRCNN:
+    """Build the network with fresh weights, initialised as Detectron2 does.
+
+    Raises:
+        UnsupportedModelError: the config asks for something that is not implemented here.
+    """
+    check_supported(config)
+    return GeneralizedRCNN(config)
