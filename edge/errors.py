@@ -7,6 +7,7 @@ StripsightError
 │   │   ├── ModelFileError          a file is missing or unreadable
 │   │   ├── UnsupportedModelError   a config key that this runtime does not implement
 │   │   └── ModelMismatchError      config and weights do not fit each other
+│   ├── ImageSourceError        images to publish or inspect: none there, or one that is no image
 │   ├── MissingTopicError       a topic that neither exists nor may be created
 │   └── PortInUseError          the HTTP port is taken
 ├── FrameError                  one frame is bad; its neighbours go on (reason → dead letter)
@@ -17,6 +18,7 @@ StripsightError
 │   ├── CorruptImageError           reason "corrupt_image"
 │   ├── FrameSizeError              reason "bad_size"
 │   └── InferenceError              reason "inference_failed"
+├── DrainTimeoutError           the daemon stopped with frames in flight; they are read again
 ├── RecordError                 a result record that is not what its schema says
 └── BusError                    Kafka
     ├── BrokerUnreachableError      retriable
@@ -55,6 +57,10 @@ class UnsupportedModelError(ModelError):
 
 class ModelMismatchError(ModelError):
     """Config and weights do not fit each other; the message names key and shapes."""
+
+
+class ImageSourceError(ConfigurationError):
+    """Images were asked for where there are none; the message names the place, or the file that is no image."""
 
 
 class MissingTopicError(ConfigurationError):
@@ -111,6 +117,10 @@ class InferenceError(FrameError):
     """The model failed on this frame."""
 
     reason = "inference_failed"
+
+
+class DrainTimeoutError(StripsightError):
+    """What was in flight at a stop was not finished within the deadline."""
 
 
 class RecordError(StripsightError):

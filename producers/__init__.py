@@ -1,0 +1,1 @@
+"""Cameras: whatever puts frames on Kafka for the daemon to inspect."""
