@@ -1,0 +1,55 @@
+"""``stripsight``: the command line.
+
+One file a command. Commands import what they run when they run it: ``stripsight --help`` answers at once and
+does not wait for torch.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from edge import __version__
+from edge.cli import camera, config, demo, inspect, run, watch
+from edge.errors import ConfigurationError, StripsightError
+
+app = typer.Typer(
+    name="stripsight",
+    help="Inspects rolled steel strip beside the line: camera frames in from Kafka, defects in mm out.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(demo.demo)
+app.command()(run.run)
+app.command(name="inspect")(inspect.inspect)
+app.command()(watch.watch)
+app.add_typer(camera.app)
+app.add_typer(config.app)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"stripsight {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version
+
+
+def main() -> None:
+    """Run the command line; what the operator can mend is one clear message, without a traceback."""
+    try:
+        app()
+    except StripsightError as error:
+        Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", highlight=False)
+        sys.exit(2 if isinstance(error, ConfigurationError) else 1)

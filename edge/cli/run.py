@@ -1,0 +1,77 @@
+"""``stripsight run``: the daemon."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge.cli.signals import stop_on_signals
+from edge.settings import Settings
+
+Flag = typer.Option
+
+
+def run(
+    config: Annotated[
+        Path | None, Flag("--config", "-c", help="TOML file; default: stripsight.toml, if it is there.")
+    ] = None,
+    bootstrap: Annotated[
+        str | None, Flag(help="Kafka's address, host:port. [dim]kafka.bootstrap_servers[/]")
+    ] = None,
+    group: Annotated[str | None, Flag(help="Consumer group. [dim]kafka.group_id[/]")] = None,
+    topic: Annotated[
+        list[str] | None, Flag(help="Frame topic, may be repeated. [dim]kafka.frame_topics[/]")
+    ] = None,
+    model: Annotated[
+        Path | None, Flag(help="Folder with config.yaml and weights. [dim]model.path[/]")
+    ] = None,
+    runtime: Annotated[str | None, Flag(help="native or fake. [dim]model.runtime[/]")] = None,
+    device: Annotated[str | None, Flag(help="auto, cpu, cuda, cuda:1 ... [dim]model.device[/]")] = None,
+    max_batch: Annotated[int | None, Flag(help="Frames a batch at most. [dim]pipeline.max_batch[/]")] = None,
+    max_wait_ms: Annotated[
+        float | None, Flag(help="How long a batch waits for more. [dim]pipeline.max_wait_ms[/]")
+    ] = None,
+    http_host: Annotated[str | None, Flag(help="Address to listen on. [dim]http.host[/]")] = None,
+    http_port: Annotated[int | None, Flag(help="Port of metrics and health. [dim]http.port[/]")] = None,
+    log_level: Annotated[str | None, Flag(help="debug, info, warning, error. [dim]log.level[/]")] = None,
+    log_format: Annotated[str | None, Flag(help="auto, console, json. [dim]log.format[/]")] = None,
+) -> None:
+    """Run the daemon against a Kafka: frames in, defects and inspections out.
+
+    Flags win over the environment ([cyan]STRIPSIGHT_KAFKA__GROUP_ID[/]), which wins over the TOML file.
+    [cyan]stripsight config show[/] prints what counts in the end. Ctrl-C or SIGTERM stops intake, finishes
+    what is in flight, commits and ends; a second one ends at once.
+    """
+    from edge.configuration import load_settings
+
+    flags = {
+        "kafka.bootstrap_servers": bootstrap,
+        "kafka.group_id": group,
+        "kafka.frame_topics": topic or None,
+        "model.path": model,
+        "model.runtime": runtime,
+        "model.device": device,
+        "pipeline.max_batch": max_batch,
+        "pipeline.max_wait_ms": max_wait_ms,
+        "http.host": http_host,
+        "http.port": http_port,
+        "log.level": log_level,
+        "log.format": log_format,
+    }
+    serve(load_settings(config, {name: value for name, value in flags.items() if value is not None}))
+
+
+def serve(settings: Settings) -> None:
+    """Run the daemon until a signal comes."""
+    from edge.telemetry.logging import configure_logging
+
+    configure_logging(settings.log.level, settings.log.format)
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    from edge.daemon import Daemon
+
+    with stop_on_signals() as stop:
+        await Daemon(settings).run(stop)

@@ -1,0 +1,151 @@
+"""The composition root of the service: settings in, a running daemon out."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+
+from edge import __version__
+from edge.bus.connection import wait_for_broker
+from edge.bus.publisher import Publisher
+from edge.bus.source import FrameSource
+from edge.bus.topics import ensure_topics
+from edge.contracts.results import ModelReference
+from edge.pipeline.decoding import DecodingStage
+from edge.pipeline.delivery import DeliveryStage
+from edge.pipeline.identify import Identifier
+from edge.pipeline.inference import InferenceStage
+from edge.pipeline.supervisor import Pipeline
+from edge.settings import Settings
+from edge.telemetry.health import CheckResult, Health
+from edge.telemetry.http import HttpServer
+from edge.telemetry.metrics import Metrics
+from edge.vision.runtime import Runtime, load_runtime
+
+log = structlog.get_logger(__name__)
+
+Result = TypeVar("Result")
+
+
+class _StoppedError(Exception):
+    """The daemon was stopped before it was ready."""
+
+
+class Daemon:
+    """One edge daemon. ``ready`` is set once frames would be inspected as soon as they arrive."""
+
+    def __init__(self, settings: Settings, *, metrics: Metrics | None = None) -> None:
+        self.settings = settings
+        self.metrics = metrics or Metrics()
+        self.metrics.build.info({"version": __version__})
+        self.ready = asyncio.Event()
+        self.http_port: int | None = None
+        self.runtime: Runtime | None = None
+        self._source: FrameSource | None = None
+        self._health = Health()
+
+    def lag(self) -> Mapping[tuple[str, int], int]:
+        """Return by (topic, partition) the frames that are not yet inspected and committed."""
+        return self._source.lag() if self._source else {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until ``stop`` is set, then drain.
+
+        Raises:
+            ConfigurationError: something that the operator has to mend first.
+            DrainTimeoutError: what was in flight could not be finished in time.
+        """
+        self._register_checks()
+        async with AsyncExitStack() as stack:
+            with contextlib.suppress(_StoppedError):
+                pipeline = await _unless(stop, self._start(stack))
+                await pipeline.run(stop)
+        log.info("stopped")
+
+    async def _start(self, stack: AsyncExitStack) -> Pipeline:
+        """Bring up the parts in the order in which they need each other; health answers from the start."""
+        settings, metrics = self.settings, self.metrics
+        http = HttpServer(settings.http.host, settings.http.port, metrics.registry, self._health)
+        self.http_port = (await stack.enter_async_context(http)).port
+        await wait_for_broker(settings.kafka)
+        await ensure_topics(settings.kafka)
+        self.runtime = await asyncio.to_thread(_load_and_warm, settings)
+        self._describe_model(self.runtime)
+        publisher = await stack.enter_async_context(Publisher(settings.kafka))
+        source = await stack.enter_async_context(FrameSource(settings.kafka))
+        self._source = source
+        metrics.watch_lag(source.lag)
+        return Pipeline(
+            source,
+            DecodingStage(
+                Identifier(settings.line, settings.cameras),
+                threads=settings.pipeline.decode_threads,
+                max_pixels=settings.pipeline.max_pixels,
+            ),
+            InferenceStage(self.runtime),
+            DeliveryStage(
+                publisher,
+                settings.kafka,
+                metrics,
+                model=ModelReference(self.runtime.model_name, self.runtime.model_version),
+                class_names=self.runtime.class_names,
+                on_delivered=source.done,
+            ),
+            settings.pipeline,
+            metrics,
+        )
+
+    def _describe_model(self, runtime: Runtime) -> None:
+        description = {
+            "name": runtime.model_name,
+            "version": runtime.model_version,
+            "runtime": runtime.name,
+            "device": runtime.device,
+            "precision": runtime.precision,
+        }
+        self.metrics.model.info(description)
+        log.info("model warm", **description)
+
+    def _register_checks(self) -> None:
+        self._health.add_readiness("model", self._check_model)
+        self._health.add_readiness("broker", self._check_broker)
+        self._health.add_readiness("partitions", self._check_partitions)
+
+    def _check_model(self) -> CheckResult:
+        if self.runtime is None:
+            return CheckResult(ok=False, detail="not loaded and warm yet")
+        return CheckResult(ok=True, detail=f"{self.runtime.model_name} {self.runtime.model_version}")
+
+    def _check_broker(self) -> CheckResult:
+        reachable = self._source is not None and self._source.reachable
+        return CheckResult(ok=reachable, detail=self.settings.kafka.bootstrap_servers)
+
+    def _check_partitions(self) -> CheckResult:
+        assigned = sorted(self._source.assigned) if self._source else []
+        shown = ", ".join(f"{topic}:{partition}" for topic, partition in assigned)
+        return CheckResult(ok=bool(assigned), detail=shown or "none assigned")
+
+
+def _load_and_warm(settings: Settings) -> Runtime:
+    runtime = load_runtime(settings.model)
+    runtime.warmup()
+    return runtime
+
+
+async def _unless(stop: asyncio.Event, starting: Awaitable[Result]) -> Result:
+    """Wait for the start, but no longer than until the stop."""
+    start = asyncio.ensure_future(starting)
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({start, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not start.done():
+            start.cancel()
+            await asyncio.wait({start})
+            raise _StoppedError
+        return await start
+    finally:
+        stopped.cancel()

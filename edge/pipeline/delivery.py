@@ -1,0 +1,137 @@
+"""The delivery stage: results to Kafka, and only then the frame counts as done."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+
+import structlog
+
+from edge.bus.dead_letters import dead_letter
+from edge.bus.publisher import Publisher, Record
+from edge.contracts.encoding import encode_record
+from edge.contracts.frame import FrameOrigin
+from edge.contracts.results import Defect, Inspection, ModelReference
+from edge.pipeline.locate import locate_defects, strip_shown
+from edge.pipeline.work import Batch, Work
+from edge.settings import KafkaSettings
+from edge.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+
+class DeliveryStage:
+    """Turns a batch into records, publishes them, and reports the frames whose results are acknowledged."""
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        topics: KafkaSettings,
+        metrics: Metrics,
+        *,
+        model: ModelReference,
+        class_names: tuple[str, ...],
+        on_delivered: Callable[[FrameOrigin], None],
+    ) -> None:
+        self._publisher = publisher
+        self._topics = topics
+        self._metrics = metrics
+        self._model = model
+        self._class_names = class_names
+        self._on_delivered = on_delivered
+
+    async def deliver(self, batch: Batch) -> None:
+        """Publish all results of a batch and wait until the broker has acknowledged them.
+
+        Raises:
+            PublishError: the broker refuses a record for good; none of the batch's frames counts as done.
+        """
+        defects = [list(self._defects(work)) for work in batch.works]
+        inspections = [
+            self._inspection(work, len(found)) for work, found in zip(batch.works, defects, strict=True)
+        ]
+        started_at = time.perf_counter()
+        await self._publisher.publish(
+            [
+                record
+                for work, found, inspection in zip(batch.works, defects, inspections, strict=True)
+                for record in self._records(work, found, inspection)
+            ]
+        )
+        publish_s = time.perf_counter() - started_at
+        for work in batch.works:
+            self._on_delivered(work.raw.origin)
+        self._count(batch, defects, inspections, publish_s)
+        _log_batch(batch, defects, inspections, publish_s)
+
+    def _defects(self, work: Work) -> Iterator[Defect]:
+        if work.detections is not None and work.metadata is not None:
+            yield from locate_defects(
+                work.detections, work.metadata, work.reference, self._model, self._class_names
+            )
+
+    def _inspection(self, work: Work, defects: int) -> Inspection:
+        strip = None
+        if work.metadata is not None and work.width_px and work.height_px:
+            strip = strip_shown(work.width_px, work.height_px, work.metadata)
+        return Inspection(
+            id=work.reference.id,
+            frame=work.reference,
+            outcome="failed" if work.error else "inspected",
+            reason=work.error.reason if work.error else None,
+            detail=str(work.error) if work.error else None,
+            inspected_at=datetime.now(UTC),
+            times=work.times(),
+            defects=defects,
+            width_px=work.width_px,
+            height_px=work.height_px,
+            strip_mm=strip,
+            model=None if work.error else self._model,
+        )
+
+    def _records(self, work: Work, defects: Iterable[Defect], inspection: Inspection) -> Iterator[Record]:
+        key = work.reference.key
+        if work.error is not None:
+            yield dead_letter(self._topics.dead_letter_topic, work.raw, work.error)
+        for defect in defects:
+            yield Record(self._topics.defects_topic, key=key, value=encode_record(defect))
+        yield Record(self._topics.inspections_topic, key=key, value=encode_record(inspection))
+
+    def _count(
+        self, batch: Batch, defects: list[list[Defect]], inspections: list[Inspection], publish_s: float
+    ) -> None:
+        metrics, now = self._metrics, datetime.now(UTC)
+        metrics.batch_frames.observe(len(batch.works))
+        metrics.stage_seconds.labels("infer").observe(batch.infer_s)
+        metrics.stage_seconds.labels("publish").observe(publish_s)
+        for work, found, inspection in zip(batch.works, defects, inspections, strict=True):
+            who = (work.reference.line, work.reference.camera)
+            metrics.frames.labels(*who, inspection.outcome).inc()
+            if inspection.strip_mm is not None:
+                length_mm = inspection.strip_mm.y1 - inspection.strip_mm.y0
+                metrics.strip_metres.labels(*who, inspection.outcome).inc(length_mm / 1000)
+            metrics.stage_seconds.labels("decode").observe(work.decode_s)
+            metrics.stage_seconds.labels("wait").observe(work.wait_s)
+            age_s = (now - work.reference.captured_at).total_seconds()
+            metrics.frame_age_seconds.labels(*who).observe(max(age_s, 0.0))
+            for defect in found:
+                metrics.defects.labels(*who, defect.class_name).inc()
+            if work.error is not None:
+                metrics.dead_letters.labels(work.error.reason).inc()
+
+
+def _log_batch(
+    batch: Batch, defects: list[list[Defect]], inspections: list[Inspection], publish_s: float
+) -> None:
+    """One canonical line a batch: what came in, what it cost, what came out."""
+    outcomes = [inspection.outcome for inspection in inspections]
+    log.info(
+        "batch",
+        batch=batch.number,
+        frames=len(batch.works),
+        failed=outcomes.count("failed"),
+        defects=sum(len(found) for found in defects),
+        cameras=sorted({work.reference.camera for work in batch.works}),
+        wait_ms=round(max(work.wait_s for work in batch.works) * 1000, 1),
+        infer_ms=round(batch.infer_s * 1000, 1),
+        publish_ms=round(publish_s * 1000, 1),
+    )

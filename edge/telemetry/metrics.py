@@ -1,0 +1,106 @@
+"""Every metric of the daemon, in Prometheus' conventions: base units, ``_total``, ``_seconds``.
+
+Labels are bounded: cameras, classes, stages and reasons, never coils or frames.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+# 1 ms to 30 s: a GPU's batch lies at the lower end, a CPU's in the middle, a line that falls behind at the upper.
+LATENCY_BUCKETS_S = (
+    *(0.001, 0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075),
+    *(0.1, 0.15, 0.25, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 20, 30),
+)
+BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64)
+
+
+class Metrics:
+    """The daemon's metrics, in a registry of their own."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        self.frames = Counter(
+            "stripsight_frames",
+            "Frames with an acknowledged inspection record, by outcome.",
+            ["line", "camera", "outcome"],
+            registry=self.registry,
+        )
+        self.strip_metres = Counter(
+            "stripsight_strip_metres",
+            "Length of strip shown by the frames, in metres, by outcome.",
+            ["line", "camera", "outcome"],
+            registry=self.registry,
+        )
+        self.defects = Counter(
+            "stripsight_defects",
+            "Defects published, by class.",
+            ["line", "camera", "defect_class"],
+            registry=self.registry,
+        )
+        self.dead_letters = Counter(
+            "stripsight_dead_letters",
+            "Frames that went to the dead-letter topic, by reason.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.stage_seconds = Histogram(
+            "stripsight_stage_duration_seconds",
+            "Time in a stage: decode and wait a frame, infer and publish a batch.",
+            ["stage"],
+            buckets=LATENCY_BUCKETS_S,
+            registry=self.registry,
+        )
+        self.frame_age_seconds = Histogram(
+            "stripsight_frame_age_seconds",
+            "From a frame's capture to the broker's acknowledgement of its results.",
+            ["line", "camera"],
+            buckets=LATENCY_BUCKETS_S,
+            registry=self.registry,
+        )
+        self.batch_frames = Histogram(
+            "stripsight_batch_frames",
+            "Frames in a batch.",
+            buckets=BATCH_BUCKETS,
+            registry=self.registry,
+        )
+        self.queue_frames = Gauge(
+            "stripsight_queue_frames",
+            "Frames taken in that wait for the model.",
+            registry=self.registry,
+        )
+        self.queue_capacity_frames = Gauge(
+            "stripsight_queue_capacity_frames",
+            "Frames that may wait for the model before intake pauses.",
+            registry=self.registry,
+        )
+        self.batches_in_flight = Gauge(
+            "stripsight_batches_in_flight",
+            "Batches between the start of their inference and the acknowledgement of their results.",
+            registry=self.registry,
+        )
+        self.model = Info("stripsight_model", "The model that looks at the frames.", registry=self.registry)
+        self.build = Info("stripsight_build", "The version of the daemon.", registry=self.registry)
+
+    def watch_lag(self, lag: Callable[[], Mapping[tuple[str, int], int]]) -> None:
+        """Report at each scrape how far the daemon is behind: frames by (topic, partition)."""
+        self.registry.register(_LagCollector(lag))
+
+
+class _LagCollector(Collector):
+    """Asks for the lag when Prometheus does; partitions that went to another daemon vanish by themselves."""
+
+    def __init__(self, lag: Callable[[], Mapping[tuple[str, int], int]]) -> None:
+        self._lag = lag
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        family = GaugeMetricFamily(
+            "stripsight_consumer_lag_frames",
+            "Frames on the topic that are not yet inspected and committed.",
+            labels=["topic", "partition"],
+        )
+        for (topic, partition), frames in self._lag().items():
+            family.add_metric([topic, str(partition)], frames)
+        yield family
