@@ -1,0 +1,1 @@
+"""Those who act on results: the typed subscription, and the applications on it."""
