@@ -24,7 +24,7 @@ class AnchorGenerator(nn.Module):
             self.register_buffer(f"cell_anchors_{level}", cell, persistent=False)
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """Return for each feature map (N, C, H, W) its anchors (H*W*A, 4), rows first, then columns, then A."""
+        """Return for each feature map (N, C, H, W) its anchors (H*W*A, 4), row after row."""
         return [
             self._grid(self.get_buffer(f"cell_anchors_{level}"), stride, *feature.shape[-2:])
             for level, (feature, stride) in enumerate(zip(features, self.strides, strict=True))
@@ -39,7 +39,7 @@ class AnchorGenerator(nn.Module):
 
 
 def cell_anchors(sizes: Sequence[float], aspect_ratios: Sequence[float]) -> Tensor:
-    """Return (len(sizes) * len(aspect_ratios), 4) boxes around (0, 0); area = size**2, ratio = height / width."""
+    """Return (sizes * ratios, 4) boxes around (0, 0) of area size**2 and ratio height / width."""
     anchors = []
     for size in sizes:
         for ratio in aspect_ratios:
@@ -49,5 +49,5 @@ def cell_anchors(sizes: Sequence[float], aspect_ratios: Sequence[float]) -> Tens
     return torch.tensor(anchors, dtype=torch.float32)
 
 
-def _for_each_level(rows: Sequence[Sequence[float]], levels: int) -> Sequence[Sequence[float]]:
+def _for_each_level(rows: tuple[tuple[float, ...], ...], levels: int) -> tuple[tuple[float, ...], ...]:
     return rows * levels if len(rows) == 1 else rows

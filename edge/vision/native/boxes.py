@@ -12,15 +12,16 @@ MAX_LOG_SCALE = math.log(1000.0 / 16)
 
 @dataclass(frozen=True, slots=True)
 class BoxCoder:
-    """R-CNN's box coding (https://arxiv.org/abs/1311.2524, appendix C): (dx, dy) in box sizes, (dw, dh) in logs.
+    """R-CNN's box coding (https://arxiv.org/abs/1311.2524, appendix C).
 
+    (dx, dy) shift the centre in box sizes, (dw, dh) are logarithms of the change in width and height.
     ``weights`` multiply the four deltas when they are encoded, so that training targets have unit variance.
     """
 
     weights: tuple[float, float, float, float]
 
     def encode(self, sources: Tensor, targets: Tensor) -> Tensor:
-        """Return the deltas (N, 4) that move each source box (N, 4) of positive size onto its target (N, 4)."""
+        """Return the deltas (N, 4) that move source boxes (N, 4), none of them empty, onto targets (N, 4)."""
         widths, heights, center_x, center_y = _center_form(sources)
         target_widths, target_heights, target_x, target_y = _center_form(targets)
         wx, wy, ww, wh = self.weights

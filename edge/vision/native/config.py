@@ -1,4 +1,4 @@
-"""Detectron2's ``config.yaml``: the keys that the native model and its training read, with Detectron2's defaults.
+"""Detectron2's ``config.yaml``: the keys that the native model and its training read, and their defaults.
 
 The tree is Detectron2's own, in lower case: ``MODEL.RPN.NMS_THRESH`` is ``config.model.rpn.nms_thresh``. Keys
 that are not read here (other architectures, the solver) may be present and are passed over.
@@ -20,7 +20,7 @@ class _Node(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     """A section of the config; its fields are Detectron2's keys in lower case."""
 
 
-class Input(_Node):
+class Input(_Node, frozen=True):
     """How frames become the model's input; sizes in px of the resized frame."""
 
     format: str = "BGR"
@@ -28,12 +28,12 @@ class Input(_Node):
     max_size_test: int = 1333
 
 
-class Backbone(_Node):
+class Backbone(_Node, frozen=True):
     name: str = "build_resnet_backbone"
     freeze_at: int = 2
 
 
-class ResNets(_Node):
+class ResNets(_Node, frozen=True):
     depth: int = 50
     out_features: tuple[str, ...] = ("res4",)
     num_groups: int = 1
@@ -46,20 +46,20 @@ class ResNets(_Node):
     deform_on_per_stage: tuple[bool, ...] = (False, False, False, False)
 
 
-class Fpn(_Node):
+class Fpn(_Node, frozen=True):
     in_features: tuple[str, ...] = ()
     out_channels: int = 256
     norm: str = ""
     fuse_type: str = "sum"
 
 
-class ProposalGenerator(_Node):
+class ProposalGenerator(_Node, frozen=True):
     name: str = "RPN"
     min_size: float = 0
 
 
-class AnchorGenerator(_Node):
-    """Sizes are square roots of areas in px; ratios are height / width; one row for each level, or one for all."""
+class AnchorGenerator(_Node, frozen=True):
+    """Sizes are roots of areas, px; ratios are height / width; a row for each level, or one for all."""
 
     name: str = "DefaultAnchorGenerator"
     sizes: tuple[tuple[float, ...], ...] = ((32, 64, 128, 256, 512),)
@@ -67,7 +67,7 @@ class AnchorGenerator(_Node):
     offset: float = 0.0
 
 
-class Rpn(_Node):
+class Rpn(_Node, frozen=True):
     head_name: str = "StandardRPNHead"
     in_features: tuple[str, ...] = ("res4",)
     conv_dims: tuple[int, ...] = (-1,)
@@ -88,7 +88,7 @@ class Rpn(_Node):
     smooth_l1_beta: float = 0.0
 
 
-class RoiHeads(_Node):
+class RoiHeads(_Node, frozen=True):
     name: str = "Res5ROIHeads"
     num_classes: int = 80
     in_features: tuple[str, ...] = ("res4",)
@@ -101,7 +101,7 @@ class RoiHeads(_Node):
     proposal_append_gt: bool = True
 
 
-class RoiBoxHead(_Node):
+class RoiBoxHead(_Node, frozen=True):
     name: str = ""
     bbox_reg_weights: BoxWeights = (10.0, 10.0, 5.0, 5.0)
     pooler_resolution: int = 14
@@ -121,7 +121,7 @@ class RoiBoxHead(_Node):
     smooth_l1_beta: float = 0.0
 
 
-class RoiBoxCascadeHead(_Node):
+class RoiBoxCascadeHead(_Node, frozen=True):
     bbox_reg_weights: tuple[BoxWeights, ...] = (
         (10.0, 10.0, 5.0, 5.0),
         (20.0, 20.0, 10.0, 10.0),
@@ -130,7 +130,7 @@ class RoiBoxCascadeHead(_Node):
     ious: tuple[float, ...] = (0.5, 0.6, 0.7)
 
 
-class RoiMaskHead(_Node):
+class RoiMaskHead(_Node, frozen=True):
     name: str = "MaskRCNNConvUpsampleHead"
     pooler_resolution: int = 14
     pooler_sampling_ratio: int = 0
@@ -141,7 +141,7 @@ class RoiMaskHead(_Node):
     cls_agnostic_mask: bool = False
 
 
-class Model(_Node):
+class Model(_Node, frozen=True):
     """The architecture; means and deviations are in grey levels, in the order of ``INPUT.FORMAT``."""
 
     meta_architecture: str = "GeneralizedRCNN"
@@ -163,11 +163,11 @@ class Model(_Node):
     roi_mask_head: RoiMaskHead = RoiMaskHead()
 
 
-class Test(_Node):
+class Test(_Node, frozen=True):
     detections_per_image: int = 100
 
 
-class Config(_Node):
+class Config(_Node, frozen=True):
     """The root of Detectron2's config."""
 
     version: int = 2

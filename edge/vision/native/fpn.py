@@ -1,4 +1,4 @@
-"""Feature pyramid network (https://arxiv.org/abs/1612.03144) over a ResNet, with Detectron2's parameter names."""
+"""Feature pyramid network (https://arxiv.org/abs/1612.03144) with Detectron2's parameter names."""
 
 import math
 
@@ -28,7 +28,7 @@ class FeaturePyramid(nn.Module):
             self.add_module(f"fpn_output{level}", _conv(config.out_channels, config, kernel_size=3))
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Map (N, 3, H, W), H and W multiples of ``size_divisibility``, to (N, C, H/2**n, W/2**n) for each p<n>."""
+        """Map (N, 3, H, W), multiples of ``size_divisibility``, to ``p<n>``: (N, C, H/2**n, W/2**n)."""
         stages = self.bottom_up(images)
         outputs: dict[str, Tensor] = {}
         merged: Tensor | None = None

@@ -40,7 +40,7 @@ class BoxPredictor(nn.Module):
         self.sigmoid = config.use_sigmoid_ce
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Map (R, F) to logits (R, K + 1), the last for background, and deltas (R, K*4), or (R, 4) class-agnostic."""
+        """Map (R, F) to logits (R, K + 1), background last, and deltas (R, K*4), or class-agnostic (R, 4)."""
         with torch.autocast(x.device.type, enabled=False):
             x = x.to(self.cls_score.weight.dtype)
             return self.cls_score(x), self.bbox_pred(x)

@@ -1,4 +1,4 @@
-"""Convolution with its norm and activation under Detectron2's parameter names, norms, and weight initialisation."""
+"""Convolution with norm and activation under Detectron2's parameter names; norms; weight initialisation."""
 
 from collections.abc import Callable
 

@@ -44,14 +44,12 @@ class BoxPooler(nn.Module):
             return self._pool(features[0], rois, self.strides[0])
         levels = self.levels(rois[:, 1:])
         shape = (len(rois), features[0].shape[1], self.resolution, self.resolution)
-        # roi_align answers in float32 under autocast, whatever the features are.
-        pooled: Tensor | None = None
+        pooled = rois.new_zeros(shape)
         for i, (feature, stride) in enumerate(zip(features, self.strides, strict=True)):
             chosen = torch.nonzero(levels == i)[:, 0]
-            of_level = self._pool(feature, rois[chosen], stride)
-            pooled = of_level.new_zeros(shape) if pooled is None else pooled
-            pooled = pooled.index_put((chosen,), of_level)
-        return pooled if pooled is not None else features[0].new_zeros(shape)
+            if len(chosen):
+                pooled.index_put_((chosen,), self._pool(feature, rois[chosen], stride))
+        return pooled
 
     def levels(self, boxes: Tensor) -> Tensor:
         """Return for each box (R, 4) the index of its level among ``strides``."""
@@ -60,9 +58,10 @@ class BoxPooler(nn.Module):
         return levels.clamp(self.min_level, self.max_level).long() - self.min_level
 
     def _pool(self, feature: Tensor, rois: Tensor, stride: int) -> Tensor:
+        """Pool in float32: in bfloat16 a box at 1,333 px would move by up to 4 px."""
         return roi_align(
-            feature,
-            rois.to(feature.dtype),
+            feature.float(),
+            rois,
             self.resolution,
             spatial_scale=1 / stride,
             sampling_ratio=self.sampling_ratio,

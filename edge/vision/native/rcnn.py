@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from edge.vision.native.config import Config
 from edge.vision.native.fpn import FeaturePyramid
@@ -17,7 +16,7 @@ from edge.vision.native.support import check_supported
 
 @dataclass(frozen=True, slots=True)
 class ImageBatch:
-    """Normalised images (N, 3, H, W), zero-padded at the right and bottom, and their sizes (height, width) px."""
+    """Normalised images (N, 3, H, W), zero-padded right and below, and their own sizes (height, width) px."""
 
     pixels: Tensor
     image_sizes: list[tuple[int, int]]
@@ -25,7 +24,7 @@ class ImageBatch:
 
 @dataclass(frozen=True, slots=True)
 class RawDetections:
-    """One image's detections in px of the model's input, and (D, M, M) mask probabilities if the model has masks."""
+    """One image's detections in px of the model's input; (D, M, M) mask probabilities if it has masks."""
 
     found: BoxDetections
     masks: Tensor | None
@@ -34,7 +33,7 @@ class RawDetections:
 class GeneralizedRCNN(nn.Module):
     """Faster, Mask and Cascade R-CNN on a ResNet with FPN.
 
-    For training, call the parts: ``batch``, ``backbone``, ``proposal_generator`` and its ``select``, ``roi_heads``.
+    Training calls the parts: ``batch``, ``backbone``, ``proposal_generator``, its ``select``, ``roi_heads``.
     """
 
     pixel_mean: Tensor
@@ -52,15 +51,14 @@ class GeneralizedRCNN(nn.Module):
         self.register_buffer("pixel_std", torch.tensor(model.pixel_std).view(-1, 1, 1), persistent=False)
 
     def batch(self, images: Sequence[Tensor]) -> ImageBatch:
-        """Normalise images (3, Hi, Wi) of grey levels in INPUT.FORMAT's order, and pad them to one size."""
+        """Normalise images (3, Hi, Wi) in INPUT.FORMAT's order, or grey (1, Hi, Wi); pad them to one size."""
         sizes = [(int(image.shape[-2]), int(image.shape[-1])) for image in images]
         height, width = self.padded_size(max(h for h, _ in sizes), max(w for _, w in sizes))
-        normalised = ((image - self.pixel_mean) / self.pixel_std for image in images)
-        padded = [
-            functional.pad(image, (0, width - image.shape[-1], 0, height - image.shape[-2]))
-            for image in normalised
-        ]
-        return ImageBatch(torch.stack(padded), sizes)
+        pixels = self.pixel_mean.new_zeros(len(images), 3, height, width)
+        pixels = pixels.contiguous(memory_format=torch.channels_last)
+        for slot, image, (h, w) in zip(pixels, images, sizes, strict=True):
+            slot[:, :h, :w] = (image - self.pixel_mean) / self.pixel_std
+        return ImageBatch(pixels, sizes)
 
     def padded_size(self, height: int, width: int) -> tuple[int, int]:
         """Return (height, width) px rounded up to what the pyramid can halve."""

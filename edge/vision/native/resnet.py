@@ -73,7 +73,7 @@ class Stem(nn.Module):
 
 
 class ResNet(nn.Module):
-    """Stem and stages ``res2`` .. ``res5``; ``channels`` and ``strides`` tell what each output stage gives."""
+    """Stem and stages ``res2`` .. ``res5``; ``channels`` and ``strides`` tell what each stage gives."""
 
     def __init__(self, config: ResNets, *, freeze_at: int = 0) -> None:
         super().__init__()

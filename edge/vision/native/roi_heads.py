@@ -1,4 +1,4 @@
-"""From proposals to detections: Mask R-CNN's second stage (https://arxiv.org/abs/1703.06870), and its cascade."""
+"""From proposals to detections: Mask R-CNN's second stage (https://arxiv.org/abs/1703.06870); the cascade."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ ALIGNED_POOLER = "ROIAlignV2"
 
 @dataclass(frozen=True, slots=True)
 class BoxDetections:
-    """One image's detections, best first: boxes (D, 4) float32 px of the model's input, scores and classes (D,)."""
+    """One image's detections, best first: boxes (D, 4) px of the model's input, scores and classes (D,)."""
 
     boxes: Tensor
     scores: Tensor
@@ -65,7 +65,7 @@ class RoiHeads(nn.Module):
         proposals: Sequence[Tensor],
         image_sizes: Sequence[tuple[int, int]],
     ) -> list[BoxDetections]:
-        """Classify and refine each image's proposals (R, 4); image sizes are (height, width) px without padding."""
+        """Classify and refine each image's proposals (R, 4); sizes are (height, width) px without padding."""
         boxes, scores = self.score(features, proposals, image_sizes)
         return [
             select_detections(
@@ -105,7 +105,7 @@ class RoiHeads(nn.Module):
         classes = torch.cat([d.classes for d in detections])
         channel = torch.zeros_like(classes) if logits.shape[1] == 1 else classes
         probabilities = logits[torch.arange(len(logits), device=logits.device), channel].sigmoid()
-        return list(probabilities.split([len(d.classes) for d in detections]))
+        return list(torch.split(probabilities, [len(d.classes) for d in detections]))
 
 
 class StandardRoiHeads(RoiHeads):
@@ -118,7 +118,7 @@ class StandardRoiHeads(RoiHeads):
         self.box_coder = BoxCoder(config.model.roi_box_head.bbox_reg_weights)
 
     def predict(self, features: Mapping[str, Tensor], boxes: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Return logits (R, K + 1) and deltas (R, K*4 or 4) of all images' boxes (Ri, 4), one after the other."""
+        """Return logits (R, K + 1) and deltas (R, K*4 or 4) of all images' boxes (Ri, 4) in order."""
         pooled = self.box_pooler([features[name] for name in self.in_features], boxes)
         logits, deltas = self.box_predictor(self.box_head(pooled))
         return logits, deltas
@@ -127,13 +127,14 @@ class StandardRoiHeads(RoiHeads):
         self,
         features: Mapping[str, Tensor],
         proposals: Sequence[Tensor],
-        image_sizes: Sequence[tuple[int, int]],
+        image_sizes: Sequence[tuple[int, int]],  # noqa: ARG002 - the cascade clips between its stages
     ) -> tuple[list[Tensor], list[Tensor]]:
         """Return for each image boxes (R, K or 1, 4) and foreground scores (R, K)."""
         logits, deltas = self.predict(features, proposals)
-        boxes = self.box_coder.decode(deltas, torch.cat(list(proposals))).unflatten(1, (-1, 4))
+        boxes = self.box_coder.decode(deltas, torch.cat(list(proposals)))
+        boxes = boxes.view(len(boxes), boxes.shape[1] // 4, 4)
         counts = [len(image_proposals) for image_proposals in proposals]
-        return list(boxes.split(counts)), list(self.box_predictor.scores(logits).split(counts))
+        return list(torch.split(boxes, counts)), list(torch.split(self.box_predictor.scores(logits), counts))
 
 
 class CascadeRoiHeads(RoiHeads):
@@ -178,9 +179,9 @@ class CascadeRoiHeads(RoiHeads):
                 boxes = [clip(b, size) for b, size in zip(boxes, image_sizes, strict=True)]
             logits, deltas = self.predict_stage(stage, features, boxes)
             stage_scores.append(self._predictor(stage).scores(logits))
-            boxes = list(coder.decode(deltas, torch.cat(boxes)).split(counts))
+            boxes = list(torch.split(coder.decode(deltas, torch.cat(boxes)), counts))
         scores = torch.stack(stage_scores).sum(dim=0) * (1.0 / len(stage_scores))
-        return [image_boxes[:, None] for image_boxes in boxes], list(scores.split(counts))
+        return [image_boxes[:, None] for image_boxes in boxes], list(torch.split(scores, counts))
 
     def _predictor(self, stage: int) -> BoxPredictor:
         predictor = self.box_predictor[stage]

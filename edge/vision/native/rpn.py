@@ -34,7 +34,7 @@ class Proposals:
 
 
 class RpnHead(nn.Module):
-    """A 3x3 convolution (or several) shared by two 1x1 ones: objectness logits and box deltas of each anchor."""
+    """3x3 convolutions shared by two 1x1 ones: objectness logits and box deltas of each anchor."""
 
     def __init__(self, config: Rpn, in_channels: int, num_anchors: int) -> None:
         super().__init__()

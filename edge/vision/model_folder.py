@@ -1,0 +1,115 @@
+"""A model folder: ``config.yaml``, weights, and what ``model.json`` says about classes and thresholds."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from edge.errors import ModelFileError, ModelMismatchError
+from edge.vision.native.config import Config, read_config
+
+CONFIG_FILE = "config.yaml"
+WEIGHTS_FILES = ("model.safetensors", "model.pth")
+DESCRIPTION_FILE = "model.json"
+VERSION_DIGITS = 12
+
+
+class Description(msgspec.Struct, frozen=True):
+    """``model.json``: the model's name, its classes by id, and the score that a class must exceed."""
+
+    name: str | None = None
+    classes: tuple[str, ...] | None = None
+    score_thresholds: dict[str, float] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """A model as it lies on disk; ``version`` is the start of the SHA-256 over config and weights."""
+
+    config: Config
+    weights_file: Path
+    name: str
+    version: str
+    class_names: tuple[str, ...]
+    score_thresholds: tuple[float, ...]
+
+
+def read_model_folder(path: Path) -> ModelFolder:
+    """Read everything but the weights' values.
+
+    Raises:
+        ModelFileError: the folder or one of its files is missing or unreadable.
+        UnsupportedModelError: the config is not one complete file of Detectron2's current format.
+        ModelMismatchError: ``model.json`` does not fit the config.
+    """
+    if not path.is_dir():
+        raise ModelFileError(f"{path}: there is no such model folder")
+    config_file = path / CONFIG_FILE
+    config = read_config(config_file)
+    weights_file = _weights_file(path, config.model.weights)
+    description_file = path / DESCRIPTION_FILE
+    description = _read_description(description_file)
+    class_names = _class_names(description, config.model.roi_heads.num_classes, description_file)
+    return ModelFolder(
+        config=config,
+        weights_file=weights_file,
+        name=description.name or path.resolve().name,
+        version=_version(config_file, weights_file),
+        class_names=class_names,
+        score_thresholds=_thresholds(description, class_names, config, description_file),
+    )
+
+
+def _weights_file(folder: Path, configured: str) -> Path:
+    """Choose the file that MODEL.WEIGHTS names, if it lies in the folder, else the first customary name."""
+    names = (configured, *WEIGHTS_FILES) if configured else WEIGHTS_FILES
+    for name in names:
+        file = folder / name
+        if file.is_file() and file.resolve().is_relative_to(folder.resolve()):
+            return file
+    raise ModelFileError(f"{folder}: holds no weights; looked for {', '.join(names)}")
+
+
+def _read_description(file: Path) -> Description:
+    if not file.exists():
+        return Description()
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Description)
+    except OSError as error:
+        raise ModelFileError(f"{file}: cannot be read: {error.strerror or error}") from error
+    except msgspec.DecodeError as error:
+        raise ModelFileError(f"{file}: {error}") from error
+
+
+def _class_names(description: Description, num_classes: int, source: Path) -> tuple[str, ...]:
+    if description.classes is None:
+        return tuple(f"class_{i}" for i in range(num_classes))
+    if len(description.classes) != num_classes:
+        raise ModelMismatchError(
+            f"{source}: names {len(description.classes)} classes, "
+            f"but MODEL.ROI_HEADS.NUM_CLASSES is {num_classes}"
+        )
+    return description.classes
+
+
+def _thresholds(
+    description: Description, class_names: tuple[str, ...], config: Config, source: Path
+) -> tuple[float, ...]:
+    unknown = description.score_thresholds.keys() - set(class_names)
+    if unknown:
+        raise ModelMismatchError(
+            f"{source}: score_thresholds: '{min(unknown)}' is none of the classes {', '.join(class_names)}"
+        )
+    default = config.model.roi_heads.score_thresh_test
+    return tuple(description.score_thresholds.get(name, default) for name in class_names)
+
+
+def _version(*files: Path) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        try:
+            digest.update(file.read_bytes())
+        except OSError as error:
+            raise ModelFileError(f"{file}: cannot be read: {error.strerror or error}") from error
+    return digest.hexdigest()[:VERSION_DIGITS]

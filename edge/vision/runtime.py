@@ -1,0 +1,91 @@
+"""What the pipeline asks of a model, and the choice between the runtimes that answer."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.errors import InferenceError, SettingsError
+from edge.vision.detections import Detections
+
+Image = npt.NDArray[np.uint8]
+
+BUNDLED_MODEL = Path(__file__).parent / "bundled"
+RUNTIMES = ("native", "fake")
+GREY_DIMENSIONS = 2
+COLOUR_DIMENSIONS = 3
+
+
+class Runtime(Protocol):
+    """A model that is ready to look at frames."""
+
+    name: str
+    device: str
+    precision: str
+    model_name: str
+    model_version: str
+    class_names: tuple[str, ...]
+
+    def warmup(self) -> None:
+        """Run once, so that the first frame does not wait for what is set up lazily."""
+
+    def infer(self, images: Sequence[Image]) -> list[Detections]:
+        """Detect on (H, W) grey or (H, W, 3) BGR images of any mix of shapes; one entry out for each in.
+
+        Raises:
+            InferenceError: an image is not of such a shape.
+        """
+
+
+def load_runtime(
+    name: str,
+    model: Path = BUNDLED_MODEL,
+    *,
+    device: str = "auto",
+    precision: str = "float32",
+    threads: int | None = None,
+    score_threshold: float | None = None,
+) -> Runtime:
+    """Load the runtime ``native`` with a model folder, or ``fake``, which needs none.
+
+    Args:
+        name: ``native`` or ``fake``.
+        model: folder with Detectron2's ``config.yaml`` and weights.
+        device: torch's name of a device, or ``auto`` for CUDA where there is one.
+        precision: of the convolutions: ``float32``, ``bfloat16`` or ``float16``.
+        threads: CPU threads of torch in this process; None for torch's choice.
+        score_threshold: stands in for the model's own thresholds of all classes.
+
+    Raises:
+        SettingsError: unknown name, device or precision.
+        ModelError: the model folder cannot be served.
+    """
+    if name == "native":
+        # Only here is torch needed, and it takes seconds to import.
+        from edge.vision.native.runtime import NativeRuntime  # noqa: PLC0415
+
+        return NativeRuntime(
+            model, device=device, precision=precision, threads=threads, score_threshold=score_threshold
+        )
+    if name == "fake":
+        from edge.vision.fake import FakeRuntime  # noqa: PLC0415 - it imports this module
+
+        return FakeRuntime()
+    raise SettingsError(f"runtime: '{name}' is unknown; allowed: {', '.join(RUNTIMES)}")
+
+
+def require_image(image: Image) -> None:
+    """Refuse what no runtime can look at.
+
+    Raises:
+        InferenceError: the array is not uint8, empty, or neither (H, W) nor (H, W, 3).
+    """
+    grey = image.ndim == GREY_DIMENSIONS
+    colour = image.ndim == COLOUR_DIMENSIONS and image.shape[2] == COLOUR_DIMENSIONS
+    if image.dtype != np.uint8 or not image.size or not (grey or colour):
+        raise InferenceError(
+            f"an image of shape {image.shape} and type {image.dtype} "
+            "is neither (H, W) grey nor (H, W, 3) BGR uint8"
+        )
