@@ -1,5 +1,6 @@
 """All sources together, validated into one frozen settings tree."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,13 +27,15 @@ class LoadedSettings:
     origins: Mapping[SettingPath, str]
 
 
-def load_settings(file: Path | None, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+def load_settings(
+    file: Path | None, flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ
+) -> Settings:
     """Read the settings; flags count over environment, over file, over defaults.
 
     Args:
         file: the TOML file; None for ``stripsight.toml`` in the working directory, if it is there.
         flags: values by dotted setting (``{"pipeline.max_batch": 4}``); None for a flag not given.
-        environ: environment variables, usually ``os.environ``.
+        environ: environment variables.
 
     Raises:
         SettingsError: names every wrong setting, its source, its value (unless secret) and what is allowed.
@@ -40,7 +43,9 @@ def load_settings(file: Path | None, flags: Mapping[str, Any], environ: Mapping[
     return load(file, flags, environ).settings
 
 
-def load(file: Path | None, flags: Mapping[str, Any], environ: Mapping[str, str]) -> LoadedSettings:
+def load(
+    file: Path | None, flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ
+) -> LoadedSettings:
     """As ``load_settings``, and keep where each setting came from."""
     from_file = read_file(file)
     from_environment, problems = read_environment(environ)

@@ -8,9 +8,14 @@ PREFIX = "STRIPSIGHT_"
 DELIMITER = "__"
 ENVIRONMENT = "environment"
 
-# A flag is called as its setting is, but where that would not tell what it is about.
+# The flags of ``stripsight run`` that are not called as their setting is.
 _FLAG_OF_SETTING = {
+    "kafka.bootstrap_servers": "--bootstrap",
+    "kafka.group_id": "--group",
+    "kafka.frame_topics": "--topic",
     "model.path": "--model",
+    "http.host": "--http-host",
+    "http.port": "--http-port",
     "log.level": "--log-level",
     "log.format": "--log-format",
 }

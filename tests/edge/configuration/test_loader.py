@@ -71,7 +71,7 @@ def test_origins_tell_where_each_setting_comes_from(toml: WriteToml) -> None:
     assert loaded.origins == {
         ("line",): f"{file} line 2",
         ("http", "host"): f"{file} line 6",
-        ("http", "port"): "flag --port",
+        ("http", "port"): "flag --http-port",
         ("log", "level"): "flag --log-level",
         ("kafka", "group_id"): "environment STRIPSIGHT_KAFKA__GROUP_ID",
     }

@@ -44,7 +44,7 @@ def test_every_wrong_setting_is_named_at_once() -> None:
     max_batch = "pipeline.max_batch (environment STRIPSIGHT_PIPELINE__MAX_BATCH)"
     assert message.splitlines() == [
         "4 settings are wrong:",
-        "  http.port (flag --port): 99999 is not allowed; allowed: a whole number from 0 to 65535",
+        "  http.port (flag --http-port): 99999 is not allowed; allowed: a whole number from 0 to 65535",
         f'  log.level (environment STRIPSIGHT_LOG__LEVEL): "loud" is not allowed; allowed: one of {choices}',
         f'  {max_batch}: "many" is not allowed; allowed: {number}',
         "  pipeline.max_wait_ms (stripsight.toml line 2): -1 is not allowed; allowed: a number of at least 0",
