@@ -1,0 +1,125 @@
+"""Metrics and health over HTTP: ``/metrics``, ``/healthz``, ``/readyz``."""
+
+import errno
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from edge.errors import PortInUseError, SettingsError
+from edge.telemetry.health import Health, Report
+
+# Answers take milliseconds: a connection that is still busy after 2 s is stuck, and must not hold up the end.
+_SHUTDOWN_TIMEOUT_S = 2.0
+
+_INDEX = {
+    "/metrics": "metrics in Prometheus' text format or OpenMetrics",
+    "/healthz": "whether the daemon lives",
+    "/readyz": "whether frames would be inspected as soon as they arrive",
+}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class HttpServer:
+    """Serves a metrics registry and health checks while its context is open.
+
+    Port 0 takes any free port; ``port`` and ``url`` tell the one that was taken.
+    """
+
+    def __init__(self, host: str, port: int, registry: CollectorRegistry, health: Health) -> None:
+        self.host = host
+        self.port = port
+        self._registry = registry
+        self._health = health
+        self._runner = web.AppRunner(
+            self._application(), access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT_S
+        )
+
+    @property
+    def url(self) -> str:
+        """Address of the index, without a slash at the end."""
+        return f"http://{_authority(self.host, self.port)}"
+
+    async def __aenter__(self) -> Self:
+        """Listen.
+
+        Raises:
+            PortInUseError: another process listens on the port.
+            SettingsError: nothing can listen there.
+        """
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, self.host, self.port).start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise _listen_error(self.host, self.port, error) from error
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._runner.cleanup()
+
+    def _application(self) -> web.Application:
+        application = web.Application(middlewares=[_errors_as_json])
+        application.router.add_get("/", _index)
+        application.router.add_get("/metrics", self._metrics)
+        application.router.add_get("/healthz", self._healthz)
+        application.router.add_get("/readyz", self._readyz)
+        return application
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        response = web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            response.enable_compression(web.ContentCoding.gzip)
+        return response
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        return _health_response(self._health.liveness(), "live")
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        return _health_response(self._health.readiness(), "ready")
+
+
+async def _index(_: web.Request) -> web.Response:
+    return web.json_response(_INDEX)
+
+
+def _health_response(report: Report, good: str) -> web.Response:
+    body = {
+        "status": good if report.ok else f"not {good}",
+        "checks": {
+            name: {"ok": result.ok, "detail": result.detail} for name, result in report.checks.items()
+        },
+    }
+    return web.json_response(body, status=200 if report.ok else 503, headers={"Cache-Control": "no-store"})
+
+
+@web.middleware
+async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPClientError as error:
+        headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+        body = {"error": error.reason, "paths": list(_INDEX)}
+        return web.json_response(body, status=error.status, headers=headers)
+
+
+def _listen_error(host: str, port: int, error: OSError) -> PortInUseError | SettingsError:
+    address = _authority(host, port)
+    if error.errno == errno.EADDRINUSE:
+        return PortInUseError(f"{address} is in use; set http.port to another port (0 takes any free one)")
+    return SettingsError(f"cannot listen on {address} (http.host, http.port): {error.strerror or error}")
+
+
+def _authority(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
