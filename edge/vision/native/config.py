@@ -6,14 +6,18 @@ that are not read here (other architectures, the solver) may be present and are 
 
 import ast
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import yaml
 
 from edge.errors import ModelFileError, UnsupportedModelError
 
-BoxWeights = tuple[float, float, float, float]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+CountOrNone = Annotated[int, msgspec.Meta(ge=0)]
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
+BoxWeights = tuple[Positive, Positive, Positive, Positive]
 
 
 class _Node(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
@@ -24,8 +28,8 @@ class Input(_Node, frozen=True):
     """How frames become the model's input; sizes in px of the resized frame."""
 
     format: str = "BGR"
-    min_size_test: int = 800
-    max_size_test: int = 1333
+    min_size_test: CountOrNone = 800
+    max_size_test: Count = 1333
 
 
 class Backbone(_Node, frozen=True):
@@ -36,19 +40,19 @@ class Backbone(_Node, frozen=True):
 class ResNets(_Node, frozen=True):
     depth: int = 50
     out_features: tuple[str, ...] = ("res4",)
-    num_groups: int = 1
+    num_groups: Count = 1
     norm: str = "FrozenBN"
-    width_per_group: int = 64
+    width_per_group: Count = 64
     stride_in_1x1: bool = msgspec.field(name="STRIDE_IN_1X1", default=True)
     res5_dilation: int = 1
-    res2_out_channels: int = 256
-    stem_out_channels: int = 64
+    res2_out_channels: Count = 256
+    stem_out_channels: Count = 64
     deform_on_per_stage: tuple[bool, ...] = (False, False, False, False)
 
 
 class Fpn(_Node, frozen=True):
     in_features: tuple[str, ...] = ()
-    out_channels: int = 256
+    out_channels: Count = 256
     norm: str = ""
     fuse_type: str = "sum"
 
@@ -62,8 +66,8 @@ class AnchorGenerator(_Node, frozen=True):
     """Sizes are roots of areas, px; ratios are height / width; a row for each level, or one for all."""
 
     name: str = "DefaultAnchorGenerator"
-    sizes: tuple[tuple[float, ...], ...] = ((32, 64, 128, 256, 512),)
-    aspect_ratios: tuple[tuple[float, ...], ...] = ((0.5, 1.0, 2.0),)
+    sizes: tuple[tuple[Positive, ...], ...] = ((32, 64, 128, 256, 512),)
+    aspect_ratios: tuple[tuple[Positive, ...], ...] = ((0.5, 1.0, 2.0),)
     offset: float = 0.0
 
 
@@ -72,11 +76,11 @@ class Rpn(_Node, frozen=True):
     in_features: tuple[str, ...] = ("res4",)
     conv_dims: tuple[int, ...] = (-1,)
     bbox_reg_weights: BoxWeights = (1.0, 1.0, 1.0, 1.0)
-    nms_thresh: float = 0.7
-    pre_nms_topk_train: int = 12000
-    pre_nms_topk_test: int = 6000
-    post_nms_topk_train: int = 2000
-    post_nms_topk_test: int = 1000
+    nms_thresh: Fraction = 0.7
+    pre_nms_topk_train: Count = 12000
+    pre_nms_topk_test: Count = 6000
+    post_nms_topk_train: Count = 2000
+    post_nms_topk_test: Count = 1000
     boundary_thresh: int = -1
     iou_thresholds: tuple[float, ...] = (0.3, 0.7)
     iou_labels: tuple[int, ...] = (0, -1, 1)
@@ -90,10 +94,10 @@ class Rpn(_Node, frozen=True):
 
 class RoiHeads(_Node, frozen=True):
     name: str = "Res5ROIHeads"
-    num_classes: int = 80
+    num_classes: Count = 80
     in_features: tuple[str, ...] = ("res4",)
-    score_thresh_test: float = 0.05
-    nms_thresh_test: float = 0.5
+    score_thresh_test: Fraction = 0.05
+    nms_thresh_test: Fraction = 0.5
     iou_thresholds: tuple[float, ...] = (0.5,)
     iou_labels: tuple[int, ...] = (0, 1)
     batch_size_per_image: int = 512
@@ -104,13 +108,13 @@ class RoiHeads(_Node, frozen=True):
 class RoiBoxHead(_Node, frozen=True):
     name: str = ""
     bbox_reg_weights: BoxWeights = (10.0, 10.0, 5.0, 5.0)
-    pooler_resolution: int = 14
-    pooler_sampling_ratio: int = 0
+    pooler_resolution: Count = 14
+    pooler_sampling_ratio: CountOrNone = 0
     pooler_type: str = "ROIAlignV2"
-    num_fc: int = 0
-    fc_dim: int = 1024
-    num_conv: int = 0
-    conv_dim: int = 256
+    num_fc: CountOrNone = 0
+    fc_dim: Count = 1024
+    num_conv: CountOrNone = 0
+    conv_dim: Count = 256
     norm: str = ""
     cls_agnostic_bbox_reg: bool = False
     use_sigmoid_ce: bool = False
@@ -132,11 +136,11 @@ class RoiBoxCascadeHead(_Node, frozen=True):
 
 class RoiMaskHead(_Node, frozen=True):
     name: str = "MaskRCNNConvUpsampleHead"
-    pooler_resolution: int = 14
-    pooler_sampling_ratio: int = 0
+    pooler_resolution: Count = 14
+    pooler_sampling_ratio: CountOrNone = 0
     pooler_type: str = "ROIAlignV2"
-    num_conv: int = 0
-    conv_dim: int = 256
+    num_conv: CountOrNone = 0
+    conv_dim: Count = 256
     norm: str = ""
     cls_agnostic_mask: bool = False
 
@@ -150,7 +154,7 @@ class Model(_Node, frozen=True):
     keypoint_on: bool = False
     load_proposals: bool = False
     pixel_mean: tuple[float, ...] = (103.53, 116.28, 123.675)
-    pixel_std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    pixel_std: tuple[Positive, ...] = (1.0, 1.0, 1.0)
     backbone: Backbone = Backbone()
     resnets: ResNets = ResNets()
     fpn: Fpn = Fpn()
@@ -230,5 +234,5 @@ def _decode(value: Any) -> Any:
         return value
     try:
         return ast.literal_eval(value)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError):
         return value

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-GROUP_NORM_GROUPS = 32
+from edge.vision.native.support import GROUP_NORM_GROUPS
 
 
 class FrozenBatchNorm2d(nn.Module):
@@ -97,6 +97,19 @@ def freeze(module: nn.Module) -> None:
     for child in module.modules():
         if isinstance(child, Conv2d) and isinstance(child.norm, nn.BatchNorm2d):
             child.norm = FrozenBatchNorm2d.frozen(child.norm)
+
+
+@torch.no_grad()
+def fold_norms(module: nn.Module) -> None:
+    """Merge batch norms into their convolutions: less to compute at inference, no longer to be trained."""
+    for conv in module.modules():
+        if isinstance(conv, Conv2d) and isinstance(conv.norm, (nn.BatchNorm2d, FrozenBatchNorm2d)):
+            norm = conv.norm.state_dict()
+            scale = norm["weight"] * (norm["running_var"] + conv.norm.eps).rsqrt()
+            bias = torch.zeros_like(scale) if conv.bias is None else conv.bias
+            conv.weight = nn.Parameter(conv.weight * scale.view(-1, 1, 1, 1))
+            conv.bias = nn.Parameter((bias - norm["running_mean"]) * scale + norm["bias"])
+            conv.norm = None
 
 
 def init_msra(layer: nn.Conv2d | nn.ConvTranspose2d) -> None:

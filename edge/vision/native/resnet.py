@@ -7,6 +7,7 @@ from torch.nn import functional
 
 from edge.vision.native.config import ResNets
 from edge.vision.native.layers import Conv2d, freeze, init_msra
+from edge.vision.native.support import BASIC_DEPTHS
 
 BLOCKS_PER_STAGE = {
     18: (2, 2, 2, 2),
@@ -15,7 +16,6 @@ BLOCKS_PER_STAGE = {
     101: (3, 4, 23, 3),
     152: (3, 8, 36, 3),
 }
-BASIC_DEPTHS = (18, 34)
 STEM_STRIDE = 4
 
 
@@ -78,8 +78,7 @@ class ResNet(nn.Module):
     def __init__(self, config: ResNets, *, freeze_at: int = 0) -> None:
         super().__init__()
         self.stem = Stem(config.stem_out_channels, config.norm)
-        self.out_features = config.out_features
-        self.stage_names = tuple(f"res{i}" for i in range(2, _last_stage(config.out_features) + 1))
+        self.stage_names = ("res2", "res3", "res4", "res5")
         self.channels = {name: config.res2_out_channels << i for i, name in enumerate(self.stage_names)}
         self.strides = {name: STEM_STRIDE << i for i, name in enumerate(self.stage_names)}
         for i, name in enumerate(self.stage_names):
@@ -98,18 +97,13 @@ class ResNet(nn.Module):
                 freeze(self.get_submodule(name))
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """Map (N, 3, H, W) to the named output stages, high resolution first."""
+        """Map (N, 3, H, W) to ``res2`` .. ``res5``: (N, C, H/4, W/4) .. (N, 8*C, H/32, W/32)."""
         outputs = {}
         x = self.stem(x)
         for name in self.stage_names:
             x = self.get_submodule(name)(x)
-            if name in self.out_features:
-                outputs[name] = x
+            outputs[name] = x
         return outputs
-
-
-def _last_stage(out_features: tuple[str, ...]) -> int:
-    return max(int(name.removeprefix("res")) for name in out_features)
 
 
 def _stage_blocks(config: ResNets, index: int) -> Iterator[nn.Module]:

@@ -14,6 +14,7 @@ from edge.errors import SettingsError
 from edge.vision.detections import Detections
 from edge.vision.model_folder import read_model_folder
 from edge.vision.native.checkpoint import load_weights, read_weights
+from edge.vision.native.layers import fold_norms
 from edge.vision.native.postprocess import to_frame
 from edge.vision.native.preprocess import resized_size, to_input
 from edge.vision.native.rcnn import build_model
@@ -65,6 +66,9 @@ class NativeRuntime:
         self.precision = _known_precision(precision)
         self._device = _available_device(device)
         self.device = str(self._device)
+        if precision == "float32":
+            # CUDA's convolutions would otherwise round to TF32's 10 bits.
+            torch.backends.cudnn.allow_tf32 = False
         model_folder = read_model_folder(folder)
         self.model_name = model_folder.name
         self.model_version = model_folder.version
@@ -76,6 +80,7 @@ class NativeRuntime:
         model.roi_heads.score_thresholds.copy_(
             thresholds if score_threshold is None else torch.full_like(thresholds, score_threshold)
         )
+        fold_norms(model)
         model = model.eval().requires_grad_(False).to(self._device)
         self._model = model.to(memory_format=torch.channels_last)
         self._shrunk_shapes: set[tuple[int, int]] = set()

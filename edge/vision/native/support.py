@@ -6,6 +6,7 @@ from typing import Any
 from edge.errors import UnsupportedModelError
 from edge.vision.native.config import Config
 
+GROUP_NORM_GROUPS = 32
 NORMS = ("", "BN", "SyncBN", "FrozenBN", "GN")
 BASIC_DEPTHS = (18, 34)
 DEPTHS = (18, 34, 50, 101, 152)
@@ -33,6 +34,7 @@ def _rules(config: Config) -> Iterator[Rule]:
     yield from _backbone_rules(config)
     yield from _level_rules(config)
     yield from _head_rules(config)
+    yield from _group_norm_rules(config)
 
 
 def _architecture_rules(config: Config) -> Iterator[Rule]:
@@ -97,6 +99,27 @@ def _head_rules(config: Config) -> Iterator[Rule]:
         yield "MODEL.ROI_MASK_HEAD.NAME", mask.name, ("MaskRCNNConvUpsampleHead",)
         yield "MODEL.ROI_MASK_HEAD.POOLER_TYPE", mask.pooler_type, POOLERS
         yield "MODEL.ROI_MASK_HEAD.NORM", mask.norm, NORMS
+
+
+def _group_norm_rules(config: Config) -> Iterator[Rule]:
+    """Group norm has 32 groups, so it needs widths that are multiples of it."""
+    model = config.model
+    resnets, box, mask = model.resnets, model.roi_box_head, model.roi_mask_head
+    widths = (
+        ("MODEL.RESNETS.STEM_OUT_CHANNELS", resnets.norm, resnets.stem_out_channels),
+        ("MODEL.RESNETS.RES2_OUT_CHANNELS", resnets.norm, resnets.res2_out_channels),
+        (
+            "MODEL.RESNETS.NUM_GROUPS * WIDTH_PER_GROUP",
+            resnets.norm,
+            resnets.num_groups * resnets.width_per_group,
+        ),
+        ("MODEL.FPN.OUT_CHANNELS", model.fpn.norm, model.fpn.out_channels),
+        ("MODEL.ROI_BOX_HEAD.CONV_DIM", box.norm if box.num_conv else "", box.conv_dim),
+        ("MODEL.ROI_MASK_HEAD.CONV_DIM", mask.norm if model.mask_on else "", mask.conv_dim),
+    )
+    for key, norm, width in widths:
+        if norm == "GN" and width % GROUP_NORM_GROUPS:
+            yield f"{key} (with norm GN)", width, (f"multiples of {GROUP_NORM_GROUPS}",)
 
 
 def _shown(value: Any) -> str:
