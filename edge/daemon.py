@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Mapping
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import TypeVar
 
 import structlog
@@ -20,11 +19,12 @@ from edge.pipeline.delivery import DeliveryStage
 from edge.pipeline.identify import Identifier
 from edge.pipeline.inference import InferenceStage
 from edge.pipeline.supervisor import Pipeline
-from edge.settings import Settings
+from edge.settings import ModelSettings, Settings
 from edge.telemetry.health import CheckResult, Health
 from edge.telemetry.http import HttpServer
 from edge.telemetry.metrics import Metrics
-from edge.vision.runtime import Runtime, load_runtime
+from edge.vision.fake import FakeRuntime
+from edge.vision.runtime import BUNDLED_MODEL, Runtime, load_runtime
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,7 @@ class Daemon:
         self.metrics = metrics or Metrics()
         self.metrics.build.info({"version": __version__})
         self.ready = asyncio.Event()
-        self.http_port: int | None = None
+        self.http_url = ""
         self.runtime: Runtime | None = None
         self._source: FrameSource | None = None
         self._health = Health()
@@ -70,24 +70,28 @@ class Daemon:
         """Bring up the parts in the order in which they need each other; health answers from the start."""
         settings, metrics = self.settings, self.metrics
         http = HttpServer(settings.http.host, settings.http.port, metrics.registry, self._health)
-        self.http_port = (await stack.enter_async_context(http)).port
+        self.http_url = (await stack.enter_async_context(http)).url
+        log.info("serving metrics and health", url=self.http_url)
+        self.runtime = await asyncio.to_thread(_load_and_warm, settings.model)
+        self._describe_model(self.runtime)
         await wait_for_broker(settings.kafka)
         await ensure_topics(settings.kafka)
-        self.runtime = await asyncio.to_thread(_load_and_warm, settings)
-        self._describe_model(self.runtime)
         publisher = await stack.enter_async_context(Publisher(settings.kafka))
         source = await stack.enter_async_context(FrameSource(settings.kafka))
         self._source = source
         metrics.watch_lag(source.lag)
+        await source.ready()
+        log.info("ready", cameras=[topic for topic, _ in sorted(source.assigned)])
+        self.ready.set()
         return Pipeline(
             source,
-            DecodingStage(
+            decoding=DecodingStage(
                 Identifier(settings.line, settings.cameras),
                 threads=settings.pipeline.decode_threads,
                 max_pixels=settings.pipeline.max_pixels,
             ),
-            InferenceStage(self.runtime),
-            DeliveryStage(
+            inference=InferenceStage(self.runtime),
+            delivery=DeliveryStage(
                 publisher,
                 settings.kafka,
                 metrics,
@@ -95,8 +99,8 @@ class Daemon:
                 class_names=self.runtime.class_names,
                 on_delivered=source.done,
             ),
-            settings.pipeline,
-            metrics,
+            settings=settings.pipeline,
+            metrics=metrics,
         )
 
     def _describe_model(self, runtime: Runtime) -> None:
@@ -130,10 +134,23 @@ class Daemon:
         return CheckResult(ok=bool(assigned), detail=shown or "none assigned")
 
 
-def _load_and_warm(settings: Settings) -> Runtime:
-    runtime = load_runtime(settings.model)
+def _load_and_warm(model: ModelSettings) -> Runtime:
+    runtime = _load(model)
     runtime.warmup()
     return runtime
+
+
+def _load(model: ModelSettings) -> Runtime:
+    if model.runtime == "fake":
+        return FakeRuntime(defects_per_frame=model.fake_defects, delay_ms_per_batch=model.fake_delay_ms)
+    return load_runtime(
+        model.runtime,
+        model.path or BUNDLED_MODEL,
+        device=model.device,
+        precision=model.precision,
+        threads=model.threads,
+        score_threshold=model.score_threshold,
+    )
 
 
 async def _unless(stop: asyncio.Event, starting: Awaitable[Result]) -> Result:

@@ -59,7 +59,7 @@ def run(
         "log.level": log_level,
         "log.format": log_format,
     }
-    serve(load_settings(config, {name: value for name, value in flags.items() if value is not None}))
+    serve(load_settings(config, flags))
 
 
 def serve(settings: Settings) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from edge.contracts.results import Defect, Inspection, Outcome
 
-# The embedded broker keeps 5 MB a partition and silently drops what is older; a camera waits well before that.
+# The embedded broker keeps 5 MB a partition and silently drops what is older: a camera waits before that.
 MAX_OUTSTANDING_BYTES = 2 * 2**20
 MAX_OUTSTANDING_FRAMES = 16
 

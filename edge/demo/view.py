@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Self
 
 from rich import box
 from rich.console import Console, ConsoleRenderable, Group
@@ -10,7 +11,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from consumers.palette import colour_of_class
 from edge.contracts.results import Defect
+from edge.daemon import Daemon
 from edge.demo.account import Account
 
 # What is not the table of defects: title, cameras' frame and head, figures, frames around the panels.
@@ -25,7 +28,13 @@ class Scene:
     model: str
     http_url: str
     lag: Callable[[], Mapping[tuple[str, int], int]]
-    colour_of_class: Callable[[int], str]
+
+    @classmethod
+    def of(cls, daemon: Daemon) -> Self:
+        """Return what there is to tell of a daemon that is ready."""
+        runtime = daemon.runtime
+        model = f"{runtime.model_name} on {runtime.device}, {runtime.precision}" if runtime else ""
+        return cls(model, daemon.http_url, daemon.lag)
 
 
 class View:
@@ -52,7 +61,9 @@ class View:
         return title.append(f"{scene.http_url}/metrics", style=f"dim link {scene.http_url}/metrics")
 
     def _cameras(self) -> Table:
-        table = _table("camera", ">frames/s", ">published", ">inspected", ">failed", ">defects", "coil", ">at mm")
+        table = _table(
+            "camera", ">frames/s", ">published", ">inspected", ">failed", ">defects", "coil", ">at mm"
+        )
         now = time.monotonic()
         for name, camera in self._account.cameras.items():
             failed = camera.outcomes["failed"] + camera.outcomes["skipped"]
@@ -97,7 +108,7 @@ class View:
     def _defect_cells(self, defect: Defect) -> list[Text | str]:
         where = defect.box_mm
         return [
-            Text(f"● {defect.class_name}", style=self._scene.colour_of_class(defect.class_id)),
+            Text(f"● {defect.class_name}", style=_colour(defect.class_id)),
             f"{defect.score:.2f}",
             f"{where.x0:,.0f}",
             f"{where.y0:,.0f}",
@@ -143,8 +154,15 @@ def _table(*heads: str) -> Table:
     """Return an empty table; a head that begins with ``>`` is of a column of numbers."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for head in heads:
-        table.add_column(head.removeprefix(">"), justify="right" if head.startswith(">") else "left", no_wrap=True)
+        table.add_column(
+            head.removeprefix(">"), justify="right" if head.startswith(">") else "left", no_wrap=True
+        )
     return table
+
+
+def _colour(class_id: int) -> str:
+    red, green, blue = colour_of_class(class_id)
+    return f"rgb({red},{green},{blue})"
 
 
 def _seconds(seconds: float | None) -> str:

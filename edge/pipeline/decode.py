@@ -86,8 +86,8 @@ def _decode_mono8(value: bytes, width: int | None, height: int | None, max_pixel
 def _decode_jpeg(value: bytes, header: ImageHeader) -> Image:
     try:
         if header.grey:
-            return simplejpeg.decode_jpeg(value, colorspace="GRAY", strict=True)[..., 0]  # type: ignore[no-any-return]
-        return simplejpeg.decode_jpeg(value, colorspace="BGR", strict=True)  # type: ignore[no-any-return]
+            return simplejpeg.decode_jpeg(value, colorspace="GRAY", strict=True)[..., 0]
+        return simplejpeg.decode_jpeg(value, colorspace="BGR", strict=True)
     except ValueError as error:
         raise CorruptImageError(f"{JPEG}: {error}") from None
 

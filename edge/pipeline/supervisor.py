@@ -41,6 +41,7 @@ class Pipeline:
     def __init__(
         self,
         source: FrameSource,
+        *,
         decoding: DecodingStage,
         inference: InferenceStage,
         delivery: DeliveryStage,

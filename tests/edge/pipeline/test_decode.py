@@ -129,7 +129,7 @@ def test_an_impossible_size_is_refused_before_decoding(header, width: int, heigh
 
 
 @pytest.mark.parametrize(
-    ("width", "height"), [(None, None), (200, 47), (0, 48), (60_000, 60_000)], ids=lambda side: str(side)
+    ("width", "height"), [(None, None), (200, 47), (0, 48), (60_000, 60_000)], ids=str
 )
 def test_raw_bytes_that_do_not_fit_their_size_are_refused(width: int | None, height: int | None) -> None:
     """A raw frame must be exactly as large as its headers say."""

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
 
 from edge.telemetry.metrics import Metrics
 
