@@ -1,0 +1,1 @@
+"""From annotated frames to a model folder that the daemon serves."""
