@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from pathlib import Path
 
 from edge.contracts.image_header import read_image_header
@@ -66,7 +66,7 @@ class ReplaySource:
         self._loop = loop
         _check_headers(self.paths)
 
-    async def __aiter__(self) -> AsyncIterator[CameraImage]:
+    async def __aiter__(self) -> AsyncGenerator[CameraImage, None]:
         """Yield the files in their order.
 
         Raises:

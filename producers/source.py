@@ -1,6 +1,6 @@
 """What a camera is fed with: encoded images, one after the other."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +18,6 @@ class CameraImage:
 class ImageSource(Protocol):
     """Gives a camera its images; every iteration starts from the first."""
 
-    def __aiter__(self) -> AsyncIterator[CameraImage]:
+    def __aiter__(self) -> AsyncGenerator[CameraImage, None]:  # noqa: PYI058 - a camera closes it when it stops
         """Yield the images; never blocks the event loop."""
         ...
