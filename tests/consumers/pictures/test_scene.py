@@ -1,72 +1,22 @@
 """What a picture tells."""
 
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable
 
-import msgspec
 import numpy as np
 import pytest
 
 from consumers.palette import colour_of_class
 from consumers.pictures import Caption, Scale, scene_of_detections, scene_of_inspection
-from edge.contracts import Box, Defect, FrameReference, Inspection, Mask, ModelReference, StageTimes
+from edge.contracts import Defect, FrameReference, Inspection, Mask
+from edge.contracts.results import Box
 from edge.vision import Detections
 
-NOW = datetime(2025, 11, 23, 12, 30, 15, tzinfo=UTC)
-MODEL = ModelReference("r18", "1a2b3c4d5e6f")
-FRAME = FrameReference(
-    id="frames.cam1:0:7",
-    topic="frames.cam1",
-    partition=0,
-    offset=7,
-    line="line-1",
-    camera="cam1",
-    captured_at=NOW,
-    coil="C0012",
-    side="top",
-    sequence=7,
-)
 
-
-def inspection(**changes: Any) -> Inspection:
-    """Return the inspection of a frame of 320 mm x 51.2 mm."""
-    record = Inspection(
-        id=FRAME.id,
-        frame=FRAME,
-        outcome="inspected",
-        inspected_at=NOW,
-        times=StageTimes(),
-        defects=1,
-        width_px=1600,
-        height_px=256,
-        strip_mm=Box(100, 12_000, 420, 12_051.2),
-        model=MODEL,
-    )
-    return msgspec.structs.replace(record, **changes)
-
-
-def defect() -> Defect:
-    """Return a defect of class 2 with a mask."""
-    mask = Mask.encode(np.ones((20, 10), bool), x=50, y=60)
-    return Defect(
-        id=f"{FRAME.id}#0",
-        frame=FRAME,
-        index=0,
-        class_id=2,
-        class_name="defect_3",
-        score=0.8749,
-        box_px=Box(50, 60, 60, 80),
-        box_mm=Box(110, 12_012, 112, 12_016),
-        area_px=200,
-        area_mm2=8,
-        model=MODEL,
-        mask=mask,
-    )
-
-
-def test_an_inspected_frame_tells_where_on_the_strip_it_lies() -> None:
+def test_an_inspected_frame_tells_where_on_the_strip_it_lies(
+    make_inspection: Callable[..., Inspection], make_defect: Callable[..., Defect]
+) -> None:
     """Header and axes carry line, camera, coil, side, position, model, and millimetres."""
-    scene = scene_of_inspection(inspection(), [defect()])
+    scene = scene_of_inspection(make_inspection(defects=1), [make_defect()])
 
     assert scene.caption == Caption(
         "line-1 / cam1",
@@ -78,20 +28,26 @@ def test_an_inspected_frame_tells_where_on_the_strip_it_lies() -> None:
     assert "mm" in scene.scale.x_title
 
 
-def test_a_defect_is_marked_with_class_and_score() -> None:
+def test_a_defect_is_marked_with_class_and_score(
+    make_inspection: Callable[..., Inspection], make_defect: Callable[..., Defect]
+) -> None:
     """The label carries class and score, the colour is the class's."""
-    (mark,) = scene_of_inspection(inspection(), [defect()]).marks
+    defect = make_defect()
+
+    (mark,) = scene_of_inspection(make_inspection(defects=1), [defect]).marks
 
     assert mark.label == "defect_3 0.87"
     assert mark.colour == colour_of_class(2)
-    assert (mark.box_px, mark.mask) == (defect().box_px, defect().mask)
+    assert (mark.box_px, mark.mask) == (defect.box_px, defect.mask)
 
 
-def test_what_a_frame_did_not_tell_is_left_out() -> None:
+def test_what_a_frame_did_not_tell_is_left_out(
+    make_inspection: Callable[..., Inspection], make_reference: Callable[..., FrameReference]
+) -> None:
     """Without coil, position and model, the header has no gaps and the axes count pixels."""
-    frame = msgspec.structs.replace(FRAME, coil=None, side=None, sequence=None)
+    frame = make_reference(7, coil=None, side=None, sequence=None)
 
-    scene = scene_of_inspection(inspection(frame=frame, strip_mm=None, model=None), [])
+    scene = scene_of_inspection(make_inspection(frame=frame, strip_mm=None, model=None), [])
 
     assert scene.caption == Caption("line-1 / cam1", ("no defects",), ("2025-11-23 12:30:15",))
     assert scene.scale == Scale()
