@@ -116,8 +116,9 @@ def _range(node: Schema) -> str:
         return f" from {low} to {high}"
     if low is not None:
         return f" of at least {low}"
-    if (above := node.get("exclusiveMinimum")) is not None:
-        return f" greater than {above}"
+    above = node.get("exclusiveMinimum")
+    if above is not None:
+        return f" greater than {above}" + (f" and at most {high}" if high is not None else "")
     return ""
 
 

@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -33,7 +34,7 @@ _DECIMAL = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 
 def encode_headers(metadata: FrameMetadata) -> Headers:
     """Return the headers under which a frame with this metadata is published."""
-    source = f"/lines/{metadata.line}/cameras/{metadata.camera}"
+    source = f"/lines/{quote(metadata.line, safe='')}/cameras/{quote(metadata.camera, safe='')}"
     headers = [
         ("ce_specversion", SPEC_VERSION),
         ("ce_type", FRAME_TYPE),
@@ -65,7 +66,8 @@ def decode_headers(headers: Iterable[tuple[str, bytes | None]]) -> FrameHeaders:
 
 def _decode_value(name: str, field: str, value: bytes) -> Any:
     try:
-        decoded = msgspec.convert(value.decode(), _TYPE_OF_FIELD[field], strict=False)
+        # Not strict, numbers are read from text; but so would be times, from a number without a unit.
+        decoded = msgspec.convert(value.decode(), _TYPE_OF_FIELD[field], strict=field == "captured_at")
     except (UnicodeDecodeError, msgspec.ValidationError) as error:
         raise HeaderError(f"header {name}: {_shown(value)} is not allowed: {error}") from None
     if isinstance(decoded, float) and not _is_plain_number(value):

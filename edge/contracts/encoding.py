@@ -25,8 +25,13 @@ def decode_record(value: bytes | None, record_type: type[Record]) -> Record:
         RecordError: the value is not such a record; the message names the place.
     """
     if value is None:
-        raise RecordError(f"not a {record_type.__name__}: the value is empty")
+        raise RecordError(f"not {_named(record_type)}: the value is empty")
     try:
         return msgspec.json.decode(value, type=record_type)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RecordError(f"not a {record_type.__name__}: {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RecordError(f"not {_named(record_type)}: {error}") from None
+
+
+def _named(record_type: type[msgspec.Struct]) -> str:
+    name = record_type.__name__
+    return f"an {name}" if name[0] in "AEIOU" else f"a {name}"

@@ -9,11 +9,16 @@ import msgspec
 Headers = tuple[tuple[str, bytes], ...]
 Side = Literal["top", "bottom"]
 
+# Far beyond any mill, and small enough that no product of them overflows: JSON has no infinity, and one such
+# frame would yield records that nobody can read.
+LARGEST_POSITION_MM = 1e12
+LARGEST_PITCH_MM = 1000.0
+
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-Millimetres = float
-Pitch = Annotated[float, msgspec.Meta(gt=0, description="millimetres of strip a pixel")]
-Count = Annotated[int, msgspec.Meta(ge=0)]
-PixelCount = Annotated[int, msgspec.Meta(ge=1)]
+Millimetres = Annotated[float, msgspec.Meta(ge=-LARGEST_POSITION_MM, le=LARGEST_POSITION_MM)]
+Pitch = Annotated[float, msgspec.Meta(gt=0, le=LARGEST_PITCH_MM)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+PixelCount = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -42,26 +47,36 @@ class RawFrame:
 
 
 class FrameHeaders(msgspec.Struct, frozen=True, kw_only=True):
-    """What a camera said about a frame in its headers; anything may be missing.
-
-    Positions are those of the frame's first pixel: ``position_mm`` of its first row along the coil (y),
-    ``offset_mm`` of its first column across the strip from the operator-side edge (x).
-    """
+    """What a camera said about a frame in its headers; anything may be missing."""
 
     line: Name | None = None
+    """Rolling line that the camera watches."""
     camera: Name | None = None
+    """Id of the camera."""
     coil: Name | None = None
+    """Id of the coil that the strip belongs to."""
     side: Side | None = None
+    """Side of the strip that the camera sees."""
     sequence: Count | None = None
+    """Number of the frame, counted by its camera."""
     position_mm: Millimetres | None = None
+    """Position of the frame's first row along the coil (y), in mm."""
     offset_mm: Millimetres | None = None
+    """Offset of the frame's first column across the strip (x), in mm from the operator-side edge."""
     pitch_x_mm: Pitch | None = None
+    """Millimetres of strip a pixel, across the strip."""
     pitch_y_mm: Pitch | None = None
+    """Millimetres of strip a pixel, along the coil."""
     width_px: PixelCount | None = None
+    """Width of a raw image; an encoded one carries its own size."""
     height_px: PixelCount | None = None
+    """Height of a raw image; an encoded one carries its own size."""
     captured_at: Timestamp | None = None
+    """When the frame was taken, RFC 3339 with a time zone."""
     content_type: Name | None = None
+    """Media type of the image."""
     traceparent: Name | None = None
+    """W3C trace context."""
 
 
 class FrameMetadata(msgspec.Struct, frozen=True, kw_only=True):

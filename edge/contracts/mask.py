@@ -19,10 +19,15 @@ class Mask(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     x: Pixels
+    """Column of the frame that the mask begins at."""
     y: Pixels
+    """Row of the frame that the mask begins at."""
     width: Pixels
+    """Columns of the mask."""
     height: Pixels
+    """Rows of the mask."""
     counts: list[Pixels]
+    """Run lengths."""
 
     @property
     def area_px(self) -> int:

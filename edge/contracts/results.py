@@ -4,11 +4,12 @@ from typing import Annotated, Literal, Self
 
 import msgspec
 
-from edge.contracts.frame import Count, FrameMetadata, FrameOrigin, Millimetres, Name, Side, Timestamp
+from edge.contracts.frame import Count, FrameMetadata, FrameOrigin, Name, Side, Timestamp
 from edge.contracts.mask import Mask
 
 Outcome = Literal["inspected", "skipped", "failed"]
 Score = Annotated[float, msgspec.Meta(ge=0, le=1)]
+SquareMillimetres = Annotated[float, msgspec.Meta(ge=0)]
 Milliseconds = Annotated[float, msgspec.Meta(ge=0)]
 
 
@@ -20,9 +21,13 @@ class Box(msgspec.Struct, frozen=True):
     """
 
     x0: float
+    """Smallest x."""
     y0: float
+    """Smallest y."""
     x1: float
+    """Largest x, exclusive."""
     y1: float
+    """Largest y, exclusive."""
 
     @property
     def area(self) -> float:
@@ -34,22 +39,34 @@ class ModelReference(msgspec.Struct, frozen=True):
     """Which model looked; ``version`` is derived from config and weights."""
 
     name: str
+    """Name of the model."""
     version: str
+    """Derived from config and weights: other weights, other version."""
 
 
 class FrameReference(msgspec.Struct, frozen=True, kw_only=True):
     """The frame that a result is about. What a failed frame did not tell is null."""
 
     id: str
+    """``topic:partition:offset``, the same however often the frame is inspected."""
     topic: str
+    """Topic that the frame lies on."""
     partition: Count
+    """Partition of that topic."""
     offset: Count
+    """Offset in that partition."""
     line: Name
+    """Rolling line."""
     camera: Name
+    """Id of the camera."""
     captured_at: Timestamp
+    """When the frame was taken."""
     coil: Name | None = None
+    """Id of the coil; null where nobody told."""
     side: Side | None = None
+    """Side of the strip."""
     sequence: Count | None = None
+    """Number of the frame, counted by its camera."""
 
     @classmethod
     def of(cls, origin: FrameOrigin, metadata: FrameMetadata) -> Self:
@@ -74,54 +91,76 @@ class FrameReference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StageTimes(msgspec.Struct, frozen=True, kw_only=True):
-    """Milliseconds that a frame spent in each stage.
-
-    ``age_ms``: from capture to intake. ``decode_ms``: decoding the image. ``wait_ms``: from intake to
-    inference less decoding. ``infer_ms``: the inference of its batch of ``batch`` frames.
-    """
+    """Milliseconds that a frame spent in each stage."""
 
     age_ms: Milliseconds = 0.0
+    """From capture to intake."""
     decode_ms: Milliseconds = 0.0
+    """Decoding the image."""
     wait_ms: Milliseconds = 0.0
+    """From intake to inference, less decoding."""
     infer_ms: Milliseconds = 0.0
+    """Inference of the batch that the frame was in."""
     batch: Count = 0
+    """Frames in that batch; 0 where there was none."""
 
 
 class Inspection(msgspec.Struct, frozen=True, kw_only=True):
-    """The audit record: exactly one for every frame taken in, clean and failed ones too.
-
-    ``strip_mm`` is the part of the strip that the frame shows; null where a failed frame did not tell.
-    """
+    """The audit record: exactly one for every frame taken in, clean and failed ones too."""
 
     id: str
+    """The frame's id: primary key of the audit trail."""
     frame: FrameReference
+    """The frame that was taken in."""
     outcome: Outcome
+    """Whether the model looked, the frame was skipped, or it failed."""
     inspected_at: Timestamp
+    """When the outcome was known."""
     times: StageTimes
+    """Time spent in each stage."""
     defects: Count = 0
+    """Number of defect records published for the frame."""
     reason: str | None = None
+    """Why the frame was skipped or failed, one of a few words; null for an inspected one."""
     detail: str | None = None
+    """What was wrong with the frame, for people."""
     width_px: Count | None = None
+    """Width of the image; null where it could not be told."""
     height_px: Count | None = None
+    """Height of the image; null where it could not be told."""
     strip_mm: Box | None = None
+    """Part of the strip that the frame shows, in mm; null where a failed frame did not tell."""
     model: ModelReference | None = None
+    """The model that looked; null where none did."""
 
 
 class Defect(msgspec.Struct, frozen=True, kw_only=True):
     """One defect, in pixels of its frame and in millimetres of strip."""
 
     id: str
+    """``<frame id>#<index>``: primary key of the defect."""
     frame: FrameReference
+    """The frame that shows the defect."""
     index: Count
+    """Number of the defect in its frame, from 0."""
     class_id: Count
+    """Number of the class, from 0."""
     class_name: str
+    """Name of the class, as the model's folder gives it."""
     score: Score
+    """How sure the model is."""
     box_px: Box
+    """Box in pixels of the frame."""
     box_mm: Box
+    """Box in mm of strip."""
     area_px: Count
-    area_mm2: Millimetres
+    """Pixels of the mask, or of the box where there is no mask."""
+    area_mm2: SquareMillimetres
+    """The same area in mm² of strip."""
     model: ModelReference
+    """The model that found it."""
     mask: Mask | None = None
+    """Its pixels; null if the model has no masks."""
 
 
 def defect_id(frame_id: str, index: int) -> str:
