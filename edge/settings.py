@@ -10,11 +10,13 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from edge.contracts.frame import Side
+from edge.contracts.frame import LARGEST_PITCH_MM, LARGEST_POSITION_MM, Side
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 PositiveInt = Annotated[int, Field(ge=1)]
 PositiveFloat = Annotated[float, Field(gt=0)]
+PitchMm = Annotated[float, Field(gt=0, le=LARGEST_PITCH_MM)]
+PositionMm = Annotated[float, Field(ge=-LARGEST_POSITION_MM, le=LARGEST_POSITION_MM)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 
@@ -104,6 +106,9 @@ class ModelSettings(_Section):
     )
     runtime: Literal["native", "fake"] = "native"
     device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, ...")
+    precision: Literal["float32", "bfloat16", "float16"] = Field(
+        default="float32", description="of the convolutions; boxes and scores are always float32"
+    )
     threads: PositiveInt | None = Field(
         default=None, description="CPU threads of the model; default: PyTorch's choice"
     )
@@ -141,11 +146,9 @@ class CameraSettings(_Section):
 
     line: Name | None = Field(default=None, description="default: the daemon's line")
     side: Side = "top"
-    pitch_x_mm: PositiveFloat | None = Field(
-        default=None, description="mm of strip a pixel, across the strip"
-    )
-    pitch_y_mm: PositiveFloat | None = Field(default=None, description="mm of strip a pixel, along the coil")
-    offset_mm: float = Field(default=0.0, description="first column, from the operator-side edge")
+    pitch_x_mm: PitchMm | None = Field(default=None, description="mm of strip a pixel, across the strip")
+    pitch_y_mm: PitchMm | None = Field(default=None, description="mm of strip a pixel, along the coil")
+    offset_mm: PositionMm = Field(default=0.0, description="first column, from the operator-side edge")
     content_type: Name | None = Field(default=None, description="default: told from the first bytes")
     width_px: PositiveInt | None = Field(default=None, description="of raw frames")
     height_px: PositiveInt | None = Field(default=None, description="of raw frames")
