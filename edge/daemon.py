@@ -81,7 +81,7 @@ class Daemon:
         self._source = source
         metrics.watch_lag(source.lag)
         await source.ready()
-        log.info("ready", cameras=[topic for topic, _ in sorted(source.assigned)])
+        log.info("ready", topics=sorted({topic for topic, _ in source.assigned}))
         self.ready.set()
         return Pipeline(
             source,
@@ -135,12 +135,18 @@ class Daemon:
 
 
 def _load_and_warm(model: ModelSettings) -> Runtime:
-    runtime = _load(model)
+    runtime = load_model(model)
     runtime.warmup()
     return runtime
 
 
-def _load(model: ModelSettings) -> Runtime:
+def load_model(model: ModelSettings) -> Runtime:
+    """Return the runtime that the settings ask for.
+
+    Raises:
+        ModelError: the model folder cannot be served.
+        SettingsError: the device cannot be used here.
+    """
     if model.runtime == "fake":
         return FakeRuntime(defects_per_frame=model.fake_defects, delay_ms_per_batch=model.fake_delay_ms)
     return load_runtime(

@@ -53,6 +53,7 @@ def demo(
     frames published = inspected + skipped + failed. The exit code is 0 only then.
     """
     from edge.demo.options import DemoOptions
+    from edge.settings import ModelSettings
 
     options = DemoOptions(
         source=source,
@@ -62,7 +63,7 @@ def demo(
         out=out,
         port=port,
         seed=seed,
-        model=model,
+        model=ModelSettings(path=model),
     )
     closed = asyncio.run(_run(options, ui=ui))
     raise typer.Exit(0 if closed else 1)

@@ -57,6 +57,7 @@ class Account:
         self.cameras = {camera: CameraAccount() for camera in cameras}
         self.latencies_s: deque[float] = deque(maxlen=LATENCIES_KEPT)
         self.last_defects: deque[Defect] = deque(maxlen=DEFECTS_KEPT)
+        self.settled_last_at = 0.0  # seconds of time.perf_counter(), for benchmarks
         self._changed = asyncio.Condition()
 
     @property
@@ -96,6 +97,7 @@ class Account:
             account.strip_mm += inspection.strip_mm.y1 - inspection.strip_mm.y0
         if account.outstanding_bytes:
             account.outstanding_bytes.popleft()
+        self.settled_last_at = time.perf_counter()
         account.settled_at.append(time.monotonic())
         age = datetime.now(UTC) - inspection.frame.captured_at
         self.latencies_s.append(age.total_seconds())

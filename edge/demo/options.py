@@ -26,7 +26,7 @@ class DemoOptions:
     out: Path | None
     port: int
     seed: int
-    model: Path | None
+    model: ModelSettings
 
     def camera_names(self) -> list[str]:
         """Return cam1, cam2 ..."""
@@ -66,6 +66,6 @@ class DemoOptions:
         return Settings(
             line=LINE,
             kafka=KafkaSettings(bootstrap_servers=bootstrap_servers),
-            model=ModelSettings(path=self.model),
+            model=self.model,
             http=HttpSettings(port=self.port),
         )

@@ -33,7 +33,7 @@ class DecodingStage:
 
     def close(self) -> None:
         """End the threads; decoding that has not begun is dropped."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _identify(self, raw: RawFrame, *, taken_in_at: float) -> Work:
         try:

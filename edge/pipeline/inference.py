@@ -38,8 +38,8 @@ class InferenceStage:
         return took_s
 
     def close(self) -> None:
-        """End the thread after the batch that it is at."""
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        """Let the thread end after the batch that it is at, without waiting: that may be one that hangs."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _infer_decoded(self, works: Sequence[Work]) -> None:
         images = [work.image for work in works if work.image is not None]

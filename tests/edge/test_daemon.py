@@ -1,0 +1,319 @@
+"""The daemon from end to end, over a broker that speaks Kafka's protocol."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import TypeVar
+from uuid import uuid4
+
+import cv2
+import numpy as np
+import pytest
+from blockbuster import blockbuster_ctx
+from prometheus_client.parser import text_string_to_metric_families
+
+from consumers.subscription import Subscription
+from edge.bus.publisher import Publisher, Record
+from edge.bus.results import ResultReader
+from edge.bus.source import FrameSource
+from edge.bus.topics import ensure_topics
+from edge.contracts import Defect, FrameMetadata, Inspection
+from edge.contracts.cloudevents import encode_headers
+from edge.daemon import Daemon
+from edge.errors import MissingTopicError, ModelFileError, PortInUseError
+from edge.pipeline.decode import decode_image
+from edge.settings import HttpSettings, KafkaSettings, ModelSettings, PipelineSettings, Settings
+from edge.vision.fake import FakeRuntime
+
+Result = TypeVar("Result", Inspection, Defect)
+
+FRAMES_A_CAMERA = 12
+CORRUPT = 5
+DEFECTS_A_FRAME = 2
+
+
+@pytest.fixture
+async def settings(kafka_bootstrap: str) -> Settings:
+    """A line with two cameras and the fake runtime, its topics its own."""
+    run = uuid4().hex[:8]
+    topics = [f"frames.{run}-cam{number}" for number in (1, 2)]
+    kafka = KafkaSettings(
+        bootstrap_servers=kafka_bootstrap,
+        group_id=f"daemon-{run}",
+        frame_topics=topics,
+        defects_topic=f"defects-{run}",
+        inspections_topic=f"inspections-{run}",
+        dead_letter_topic=f"dead-letter-{run}",
+    )
+    await ensure_topics(kafka)
+    await ensure_topics(kafka, topics)
+    return Settings(
+        kafka=kafka,
+        pipeline=PipelineSettings(max_batch=4, max_wait_ms=5, commit_interval_ms=20),
+        model=ModelSettings(runtime="fake", fake_defects=DEFECTS_A_FRAME),
+        http=HttpSettings(port=0),
+    )
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Daemon]:
+    """A daemon that is ready, and that is stopped in order afterwards; it must not block the event loop."""
+    daemon, stop = Daemon(settings), asyncio.Event()
+    with blockbuster_ctx("edge"):
+        serving = asyncio.create_task(daemon.run(stop))
+        ready = asyncio.create_task(daemon.ready.wait())
+        await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
+        try:
+            if daemon.ready.is_set():
+                yield daemon
+        finally:
+            stop.set()
+            await serving
+
+
+def image(number: int) -> bytes:
+    """A frame like no other."""
+    pixels = np.random.default_rng(number).integers(0, 255, (64, 96), np.uint8)
+    return cv2.imencode(".png", pixels)[1].tobytes()
+
+
+def frame(topic: str, sequence: int, value: bytes) -> Record:
+    """A frame as a camera publishes it: 0.5 mm a pixel, 64 rows a frame."""
+    camera = topic.removeprefix("frames.")
+    metadata = FrameMetadata(
+        line="line-1",
+        camera=camera,
+        coil="C-1",
+        side="top",
+        sequence=sequence,
+        position_mm=sequence * 32.0,
+        offset_mm=100.0,
+        pitch_x_mm=0.5,
+        pitch_y_mm=0.5,
+        captured_at=datetime.now(UTC),
+        content_type="image/png",
+    )
+    return Record(topic, value=value, key=camera.encode(), headers=encode_headers(metadata))
+
+
+def frames_of(topic: str, count: int = FRAMES_A_CAMERA) -> list[Record]:
+    """A camera's frames."""
+    first = 1000 * len(topic) + 100 * int(topic[-1])
+    return [frame(topic, number, image(first + number)) for number in range(count)]
+
+
+async def take(subscription: Subscription[Result], count: int) -> list[Result]:
+    """The next so many records."""
+    return [await anext(aiter(subscription)) for _ in range(count)]
+
+
+async def get(url: str) -> str:
+    """Fetch a page, as Prometheus does."""
+
+    def fetch() -> str:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - the daemon's own address
+            return str(answer.read().decode())
+
+    return await asyncio.to_thread(fetch)
+
+
+def total(metrics: str, name: str, **labels: str) -> float:
+    """The sum of a metric's samples that carry these labels."""
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(metrics)
+        for sample in family.samples
+        if sample.name == name and labels.items() <= sample.labels.items()
+    )
+
+
+async def test_frames_in_results_out(settings: Settings) -> None:
+    """Two cameras, one corrupt frame among theirs: every frame has its record, every defect its millimetres.
+
+    The corrupt one lies with the dead letters as it came, the offsets are committed, the metrics add up.
+    """
+    kafka = settings.kafka
+    first, second = kafka.frame_topics or []
+    records = {topic: frames_of(topic) for topic in (first, second)}
+    sound = records[first][CORRUPT]
+    records[first][CORRUPT] = Record(first, sound.value[:50], sound.key, sound.headers)
+    frames = 2 * FRAMES_A_CAMERA
+
+    async with (
+        Subscription(kafka, kafka.inspections_topic, Inspection) as inspections,
+        Subscription(kafka, kafka.defects_topic, Defect) as defects,
+        ResultReader(kafka, kafka.dead_letter_topic) as dead_letters,
+        running(settings) as daemon,
+        Publisher(kafka) as publisher,
+    ):
+        for one, other in zip(*records.values(), strict=True):
+            await publisher.publish([one, other])
+        inspected = await take(inspections, frames)
+        found = await take(defects, DEFECTS_A_FRAME * (frames - 1))
+        dead = await anext(dead_letters)
+        await _nothing_lags(daemon)
+        metrics = await get(f"{daemon.http_url}/metrics")
+        assert json.loads(await get(f"{daemon.http_url}/readyz"))["status"] == "ready"
+
+    _check_inspections(inspected, first, second)
+    _check_defects(found, records)
+    assert (dead.value, dead.key) == (records[first][CORRUPT].value, records[first][CORRUPT].key)
+    assert total(metrics, "stripsight_frames_total", outcome="inspected") == frames - 1
+    assert total(metrics, "stripsight_frames_total", outcome="failed") == 1
+    assert total(metrics, "stripsight_defects_total") == len(found)
+    assert total(metrics, "stripsight_dead_letters_total", reason="corrupt_image") == 1
+    assert total(metrics, "stripsight_batch_frames_sum") == frames
+    assert total(metrics, "stripsight_consumer_lag_frames") == 0
+    await _check_committed(settings)
+
+
+def _check_inspections(inspections: Sequence[Inspection], first: str, second: str) -> None:
+    """One record a frame, in each camera's order, the corrupt one failed."""
+    for topic in (first, second):
+        of_camera = [inspection for inspection in inspections if inspection.frame.topic == topic]
+        assert [inspection.frame.offset for inspection in of_camera] == list(range(FRAMES_A_CAMERA))
+        outcomes = ["inspected"] * FRAMES_A_CAMERA
+        if topic == first:
+            outcomes[CORRUPT] = "failed"
+            assert of_camera[CORRUPT].reason == "corrupt_image"
+        assert [inspection.outcome for inspection in of_camera] == outcomes
+        # Every millimetre is accounted for, also of the frame that failed.
+        edges = [inspection.strip_mm for inspection in of_camera if inspection.strip_mm]
+        assert [edge.y0 for edge in edges] == [32.0 * number for number in range(FRAMES_A_CAMERA)]
+        assert [edge.y1 for edge in edges] == [32.0 * (number + 1) for number in range(FRAMES_A_CAMERA)]
+
+
+def _check_defects(defects: Sequence[Defect], records: dict[str, list[Record]]) -> None:
+    """Exactly what the runtime finds on each frame by itself, at the right place of the strip."""
+    runtime = FakeRuntime(defects_per_frame=DEFECTS_A_FRAME)
+    by_place = {(defect.frame.topic, defect.frame.offset, defect.index): defect for defect in defects}
+    assert len(by_place) == len({defect.id for defect in defects}) == len(defects)
+    for topic, frames in records.items():
+        for offset, record in enumerate(frames):
+            if (topic, offset) == (next(iter(records)), CORRUPT):
+                continue
+            (expected,) = runtime.infer([decode_image(record.value or b"", max_pixels=10**6)])
+            for index in range(DEFECTS_A_FRAME):
+                defect = by_place[topic, offset, index]
+                x0, y0, x1, y1 = expected.boxes[index].tolist()
+                box = defect.box_mm
+                assert (box.x0, box.x1) == (100 + x0 / 2, 100 + x1 / 2)
+                assert (box.y0, box.y1) == (offset * 32 + y0 / 2, offset * 32 + y1 / 2)
+                assert defect.score == pytest.approx(float(expected.scores[index]))
+                assert defect.class_id == expected.classes[index]
+                assert expected.masks is not None
+                assert defect.mask == expected.masks[index]
+
+
+async def _nothing_lags(daemon: Daemon) -> None:
+    """Wait until the broker, asked anew, has no frame that is not committed."""
+    async with asyncio.timeout(10):
+        while len(daemon.lag()) < 2 or any(daemon.lag().values()):  # noqa: ASYNC110 - the lag has no event
+            await asyncio.sleep(0.01)
+
+
+async def _check_committed(settings: Settings) -> None:
+    """The next member of the group begins behind the last frame."""
+    async with FrameSource(settings.kafka) as successor, Publisher(settings.kafka) as publisher:
+        await successor.ready()
+        next_frames = [frame(topic, 99, b"next") for topic in settings.kafka.frame_topics or []]
+        await publisher.publish(next_frames)
+        taken = []
+        async with asyncio.timeout(10):
+            while len(taken) < len(next_frames):
+                taken += await successor.poll(10)
+    assert [raw.origin.offset for raw in taken] == [FRAMES_A_CAMERA] * len(next_frames)
+
+
+async def test_a_killed_daemon_loses_no_frame(settings: Settings) -> None:
+    """Kill -9 in the middle of a run and a restart: every frame has a record."""
+    kafka = settings.kafka
+    slow = settings.model_copy(update={"model": ModelSettings(runtime="fake", fake_delay_ms=40)})
+    frames = [record for topic in kafka.frame_topics or [] for record in frames_of(topic, 30)]
+    async with Subscription(kafka, kafka.inspections_topic, Inspection) as inspections:
+        async with daemon_process(slow) as victim, Publisher(kafka) as publisher:
+            await publisher.publish(frames)
+            before = await take(inspections, 10)
+            victim.send_signal(signal.SIGKILL)
+            await victim.wait()
+        seen = {(inspection.frame.topic, inspection.frame.offset) for inspection in before}
+        async with daemon_process(slow) as successor:
+            async for inspection in inspections:
+                seen.add((inspection.frame.topic, inspection.frame.offset))
+                if len(seen) == len(frames):
+                    break
+            successor.send_signal(signal.SIGTERM)
+            assert await successor.wait() == 0
+    assert seen == {(topic, offset) for topic in kafka.frame_topics or [] for offset in range(30)}
+
+
+@asynccontextmanager
+async def daemon_process(settings: Settings) -> AsyncIterator[asyncio.subprocess.Process]:
+    """``stripsight run`` in a process of its own."""
+    environment = {
+        "STRIPSIGHT_KAFKA": settings.kafka.model_dump_json(exclude={"sasl_password"}),
+        "STRIPSIGHT_MODEL": settings.model.model_dump_json(),
+        "STRIPSIGHT_PIPELINE": settings.pipeline.model_dump_json(),
+        "STRIPSIGHT_HTTP__PORT": "0",
+        "STRIPSIGHT_LOG__LEVEL": "warning",
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "edge.cli", "run", env=os.environ | environment
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def test_a_taken_port_is_named(settings: Settings) -> None:
+    """The second daemon on a port says which port, and which setting changes it."""
+    async with running(settings) as daemon:
+        port = int(daemon.http_url.rpartition(":")[2])
+        twin = settings.model_copy(update={"http": HttpSettings(port=port)})
+        with pytest.raises(PortInUseError, match=rf"{port}.*http\.port"):
+            await Daemon(twin).run(asyncio.Event())
+
+
+async def test_a_missing_frame_topic_is_named(settings: Settings) -> None:
+    """A topic of the list that does not exist ends the start, rather than waiting for it for ever."""
+    kafka = settings.kafka.model_copy(update={"frame_topics": ["frames.nobody"]})
+    with pytest.raises(MissingTopicError, match=r"frames\.nobody"):
+        await Daemon(settings.model_copy(update={"kafka": kafka})).run(asyncio.Event())
+
+
+async def test_a_missing_model_is_named(settings: Settings, tmp_path: object) -> None:
+    """A wrong model folder ends the start before any frame is taken in."""
+    model = ModelSettings.model_validate({"path": f"{tmp_path}/nothing"})
+    with pytest.raises(ModelFileError, match="nothing"):
+        await Daemon(settings.model_copy(update={"model": model})).run(asyncio.Event())
+
+
+async def test_a_stop_during_the_start_ends_it() -> None:
+    """A daemon that waits for its broker can still be stopped."""
+    nowhere = Settings(
+        kafka=KafkaSettings(bootstrap_servers="127.0.0.1:1"),
+        model=ModelSettings(runtime="fake"),
+        http=HttpSettings(port=0),
+    )
+    daemon, stop = Daemon(nowhere), asyncio.Event()
+    serving = asyncio.create_task(daemon.run(stop))
+    async with asyncio.timeout(10):
+        while not daemon.http_url:  # noqa: ASYNC110 - the address has no event
+            await asyncio.sleep(0.01)
+    with pytest.raises(urllib.error.HTTPError) as not_ready:
+        await get(f"{daemon.http_url}/readyz")
+    with not_ready.value as answer:
+        assert json.load(answer)["checks"]["broker"]["ok"] is False
+    stop.set()
+    await serving
