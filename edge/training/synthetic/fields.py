@@ -43,7 +43,7 @@ def correlated_noise(
 
 @cache
 def fields() -> Fields:
-    """The process's one set of fields; about 50 MB and half a second on first use."""
+    """The process's one set of fields; about 25 MB, drawn on first use in half a second."""
     rng = np.random.default_rng(_FIELD_SEED)
     fine, cells = (_ROWS, _COLUMNS), (1024, 1024)
     height = 0.5 * correlated_noise(fine, 1.8, 2.2, rng) + 2.2 * correlated_noise(fine, 4.5, 6.0, rng)

@@ -1,5 +1,7 @@
 """The synthetic strip: the same for the same seed, seamless, and with a truth that fits its pictures."""
 
+import subprocess
+import sys
 from functools import cache
 
 import cv2
@@ -31,6 +33,12 @@ def test_a_frame_depends_on_seed_and_index_alone() -> None:
     again = SyntheticStrip(3).frame(3)
     assert np.array_equal(again.image, expected[3].image)
     assert again.defects == expected[3].defects
+
+
+def test_the_strip_is_drawn_without_torch() -> None:
+    """Cameras that show the strip start in a moment: what they import does not load torch."""
+    check = "import sys, edge.training.synthetic; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", check], check=True)
 
 
 def test_another_seed_is_another_strip() -> None:
