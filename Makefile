@@ -43,8 +43,9 @@ format: $(VENV)/installed-dev ## Format the code and mend what can be mended
 bench: $(VENV)/installed-dev ## Measure: the daemon against its model alone, side by side
 	$(BIN)/python -m tests.bench $(ARGS)
 
-schemas: $(VENV)/installed ## Write the JSON Schema files anew from the record types
+schemas: $(VENV)/installed ## Write JSON Schema files and the table of settings anew from the code
 	$(BIN)/python -m edge.contracts.schema
+	$(BIN)/python -m edge.configuration.document docs/settings.md
 
 clean: ## Remove what was installed and built
 	rm -rf $(VENV) build dist *.egg-info

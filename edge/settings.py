@@ -47,7 +47,7 @@ class KafkaSettings(_Section):
     bootstrap_servers: str = Field(
         default="localhost:9092", min_length=1, description="host:port, comma separated"
     )
-    client_id: str = "stripsight"
+    client_id: str = Field(default="stripsight", description="how the daemon is called in the broker's logs")
     group_id: str = Field(
         default="stripsight", min_length=1, description="consumer group that shares the cameras"
     )
@@ -57,21 +57,33 @@ class KafkaSettings(_Section):
     frame_topic_pattern: RegularExpression = Field(
         default=r"^frames\.(?!dead-letter$).+", description="regular expression of the frame topics"
     )
-    defects_topic: Topic = "defects"
-    inspections_topic: Topic = "inspections"
-    dead_letter_topic: Topic = "frames.dead-letter"
+    defects_topic: Topic = Field(default="defects", description="where defects go")
+    inspections_topic: Topic = Field(
+        default="inspections", description="where the inspection records go, one for every frame"
+    )
+    dead_letter_topic: Topic = Field(
+        default="frames.dead-letter", description="where frames go that cannot be inspected"
+    )
     create_topics: bool = Field(default=True, description="create result topics that are missing")
     max_message_bytes: PositiveInt = Field(
         default=16 * MEBIBYTE, description="largest frame, in bytes as encoded"
     )
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
-    sasl_username: str | None = None
-    sasl_password: SecretStr | None = None
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="encryption and login"
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        default="PLAIN", description="how to log in"
+    )
+    sasl_username: str | None = Field(default=None, description="of the daemon's account")
+    sasl_password: SecretStr | None = Field(
+        default=None, description="of the daemon's account; better in the environment than in the file"
+    )
     ssl_ca_file: Path | None = Field(
         default=None, description="PEM file of the authority that signed the brokers"
     )
-    request_timeout_ms: PositiveInt = 40_000
+    request_timeout_ms: PositiveInt = Field(
+        default=40_000, description="how long a request to the broker may take"
+    )
 
     @model_validator(mode="after")
     def _sasl_is_complete(self) -> "KafkaSettings":
@@ -90,9 +102,9 @@ class PipelineSettings(_Section):
         default=20.0, description="how long a batch waits for more after its first frame"
     )
     queue_frames: PositiveInt = Field(default=32, description="frames taken in and not yet inferred, at most")
-    decode_threads: PositiveInt = 2
+    decode_threads: PositiveInt = Field(default=2, description="threads that decode images")
     max_pixels: PositiveInt = Field(default=64 * MEBIBYTE, description="largest frame, in pixels")
-    commit_interval_ms: PositiveFloat = 200.0
+    commit_interval_ms: PositiveFloat = Field(default=200.0, description="how often offsets are committed")
     drain_timeout_s: PositiveFloat = Field(
         default=20.0, description="after a stop signal: time to finish what is in flight"
     )
@@ -104,7 +116,10 @@ class ModelSettings(_Section):
     path: Path | None = Field(
         default=None, description="folder with config.yaml and weights; default: the bundled model"
     )
-    runtime: Literal["native", "fake"] = "native"
+    runtime: Literal["native", "fake"] = Field(
+        default="native",
+        description="native serves the model folder; fake finds what it is told to, for tests",
+    )
     device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, ...")
     precision: Literal["float32", "bfloat16", "float16"] = Field(
         default="float32", description="of the convolutions; boxes and scores are always float32"
@@ -135,7 +150,9 @@ class HttpSettings(_Section):
 class LogSettings(_Section):
     """The log, on standard error."""
 
-    level: Literal["debug", "info", "warning", "error"] = "info"
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="the least severe that is logged"
+    )
     format: Literal["auto", "console", "json"] = Field(
         default="auto", description="auto: console on a terminal, else JSON"
     )
@@ -145,7 +162,7 @@ class CameraSettings(_Section):
     """What is known of a camera; counts where a frame's own headers are silent."""
 
     line: Name | None = Field(default=None, description="default: the daemon's line")
-    side: Side = "top"
+    side: Side = Field(default="top", description="side of the strip that it looks at")
     pitch_x_mm: PitchMm | None = Field(default=None, description="mm of strip a pixel, across the strip")
     pitch_y_mm: PitchMm | None = Field(default=None, description="mm of strip a pixel, along the coil")
     offset_mm: PositionMm = Field(default=0.0, description="first column, from the operator-side edge")

@@ -20,8 +20,9 @@ Format = Literal["auto", "console", "json"]
 MASK = "**********"
 _SECRET_KEY = re.compile(r"passw(or)?d|secret|token|credential|authorization|api_?key|^sasl_", re.IGNORECASE)
 
-# At level debug aiokafka writes out every request, authentication among them.
-_NEVER_DEBUG = ("aiokafka", "asyncio")
+# One level quieter than ours: at debug aiokafka writes out every request, authentication among them, and at
+# info every step of every rebalance.
+_QUIETER = ("aiokafka", "asyncio")
 
 # What leads a JSON line, for people who read the raw log.
 _FIRST_KEYS = ("timestamp", "level", "logger", "event")
@@ -46,8 +47,8 @@ def configure_logging(level: Level = "info", format: Format = "auto") -> None:  
     )
     number = logging.getLevelNamesMapping()[level.upper()]
     logging.basicConfig(handlers=[handler], level=number, force=True)
-    for name in _NEVER_DEBUG:
-        logging.getLogger(name).setLevel(max(number, logging.INFO))
+    for name in _QUIETER:
+        logging.getLogger(name).setLevel(max(number, min(number + 10, logging.WARNING)))
     logging.captureWarnings(capture=True)
     structlog.configure(
         processors=[*_shared_processors(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
