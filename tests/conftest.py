@@ -1,9 +1,22 @@
 """What every test may ask for."""
 
+import asyncio
 import os
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from edge.bus.mock_cluster import MockCluster
+from edge.settings import KafkaSettings
+
+Answer = TypeVar("Answer")
+
+MakeTopic = Callable[..., Awaitable[str]]
+Until = Callable[..., Awaitable[object]]
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -21,3 +34,81 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         skip_or_fail(f"real frames are absent: {SHARED_DATA}")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def mock_cluster() -> Iterator[MockCluster]:
+    """A broker within this process, the same that `edge.bus.embedded` runs in a child."""
+    with MockCluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(request: pytest.FixtureRequest) -> str:
+    """Address of the broker to test against: the one of STRIPSIGHT_TEST_KAFKA, else the mock cluster."""
+    address = os.environ.get("STRIPSIGHT_TEST_KAFKA")
+    if address is None:
+        cluster: MockCluster = request.getfixturevalue("mock_cluster")
+        address = cluster.bootstrap_servers
+    return address
+
+
+@pytest.fixture
+def kafka(kafka_bootstrap: str) -> KafkaSettings:
+    """Settings of a daemon whose group and topics no other test has; its frame topics: `<name>.frames.*`."""
+    name = f"t{uuid.uuid4().hex[:8]}"
+    return KafkaSettings(
+        bootstrap_servers=kafka_bootstrap,
+        group_id=name,
+        frame_topic_pattern=rf"^{name}\.frames\..+",
+        defects_topic=f"{name}.defects",
+        inspections_topic=f"{name}.inspections",
+        dead_letter_topic=f"{name}.frames.dead-letter",
+    )
+
+
+@pytest.fixture
+async def make_topic(request: pytest.FixtureRequest, kafka: KafkaSettings) -> MakeTopic:
+    """Topics for one test, each by its name and number of partitions; the name gets the test's prefix."""
+
+    async def make(name: str, partitions: int = 1) -> str:
+        topic = f"{kafka.group_id}.{name}"
+        if "STRIPSIGHT_TEST_KAFKA" in os.environ:
+            await _create_on_kafka(kafka, topic, partitions)
+        else:
+            cluster: MockCluster = request.getfixturevalue("mock_cluster")
+            cluster.create_topic(topic, partitions)
+        return topic
+
+    return make
+
+
+async def _create_on_kafka(kafka: KafkaSettings, topic: str, partitions: int) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
+    await admin.start()
+    try:
+        await admin.create_topics(
+            [
+                NewTopic(
+                    topic,
+                    partitions,
+                    1,
+                    topic_configs={"max.message.bytes": str(2 * kafka.max_message_bytes)},
+                )
+            ]
+        )
+    finally:
+        await admin.close()
+
+
+@pytest.fixture
+def until() -> Until:
+    """Patience: what it is given is asked again and again until the answer is true, or not empty."""
+
+    async def wait(ask: Callable[[], Answer], timeout_s: float = 10.0) -> Answer:
+        async with asyncio.timeout(timeout_s):
+            while not (answer := ask()):  # noqa: ASYNC110 - states of a broker come without an event
+                await asyncio.sleep(0.005)
+        return answer
+
+    return wait

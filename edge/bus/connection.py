@@ -1,0 +1,132 @@
+"""What every Kafka client here has in common: address, security, sizes, and the wait for the broker."""
+
+import ssl
+from typing import Any, Protocol
+
+import stamina
+import structlog
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaConnectionError
+from stamina.instrumentation import RetryDetails, set_on_retry_hooks
+
+from edge.errors import BrokerUnreachableError, SettingsError
+from edge.settings import KafkaSettings
+
+log = structlog.get_logger(__name__)
+
+# An image of max_message_bytes lies on its topic with key and headers, and on that of the dead letters with
+# headers that tell its origin. 64 KiB for each is many times what cameras send and what we add.
+_HEADERS_BYTES = 64 * 1024
+
+# The first retries come quickly, for a broker that is just starting; then every 5 s, which an operator who
+# has mended the network does not feel, and which writes no more than 12 lines a minute.
+_FIRST_WAIT_S = 0.2
+_LONGEST_WAIT_S = 5.0
+
+
+class Client(Protocol):
+    """What aiokafka's clients have in common."""
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
+def client_arguments(kafka: KafkaSettings) -> dict[str, Any]:
+    """Return the arguments that all of aiokafka's clients take.
+
+    Raises:
+        SettingsError: the file of the certificate authority cannot be read.
+    """
+    arguments: dict[str, Any] = {
+        "bootstrap_servers": kafka.bootstrap_servers,
+        "client_id": kafka.client_id,
+        "request_timeout_ms": kafka.request_timeout_ms,
+        "security_protocol": kafka.security_protocol,
+    }
+    if kafka.security_protocol.endswith("SSL"):
+        arguments["ssl_context"] = _ssl_context(kafka)
+    if kafka.security_protocol.startswith("SASL") and kafka.sasl_password is not None:
+        arguments["sasl_mechanism"] = kafka.sasl_mechanism
+        arguments["sasl_plain_username"] = kafka.sasl_username
+        arguments["sasl_plain_password"] = kafka.sasl_password.get_secret_value()
+    return arguments
+
+
+def largest_frame_bytes(kafka: KafkaSettings) -> int:
+    """Return how large the record of a frame may be, key and headers included."""
+    return kafka.max_message_bytes + _HEADERS_BYTES
+
+
+def largest_record_bytes(kafka: KafkaSettings) -> int:
+    """Return how large any record may be: the dead letter of the largest frame still passes."""
+    return largest_frame_bytes(kafka) + _HEADERS_BYTES
+
+
+async def wait_for_broker(kafka: KafkaSettings, *, timeout_s: float | None = None) -> None:
+    """Wait until a broker answers; each failed attempt is said in the log, with the address.
+
+    Args:
+        kafka: where the broker is.
+        timeout_s: None waits for as long as it takes.
+
+    Raises:
+        BrokerUnreachableError: none did within ``timeout_s``.
+    """
+    async for attempt in stamina.retry_context(
+        on=BrokerUnreachableError,
+        attempts=None,
+        timeout=timeout_s,
+        wait_initial=_FIRST_WAIT_S,
+        wait_max=_LONGEST_WAIT_S,
+        wait_jitter=0,
+    ):
+        with attempt:
+            await _knock(kafka)
+
+
+async def start_client(client: Client, kafka: KafkaSettings) -> None:
+    """Start a client of aiokafka; one that does not start leaves nothing open.
+
+    Raises:
+        BrokerUnreachableError: no broker answers.
+    """
+    try:
+        await client.start()
+    except BaseException as error:
+        await client.stop()
+        if isinstance(error, KafkaConnectionError):
+            raise _unreachable(kafka) from error
+        raise
+
+
+async def _knock(kafka: KafkaSettings) -> None:
+    client = AIOKafkaClient(**client_arguments(kafka))
+    try:
+        await client.bootstrap()
+    except KafkaConnectionError as error:
+        raise _unreachable(kafka) from error
+    finally:
+        await client.close()
+
+
+def _unreachable(kafka: KafkaSettings) -> BrokerUnreachableError:
+    return BrokerUnreachableError(
+        f"no broker answers at {kafka.bootstrap_servers} ({kafka.security_protocol})"
+    )
+
+
+def _ssl_context(kafka: KafkaSettings) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=kafka.ssl_ca_file)
+    except OSError as error:
+        raise SettingsError(
+            f"kafka.ssl_ca_file: {kafka.ssl_ca_file} is no readable PEM file of certificates: {error}"
+        ) from error
+
+
+def _say_retry(details: RetryDetails) -> None:
+    log.warning("trying again", error=str(details.caused_by), wait_s=round(details.wait_for, 2))
+
+
+# stamina's hooks are for the whole process; its own one would also log the arguments of what is retried.
+set_on_retry_hooks((_say_retry,))

@@ -1,0 +1,387 @@
+"""Frames from Kafka, and the commits of those that are finished."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterable, Mapping
+from typing import Self
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
+from aiokafka.errors import CommitFailedError, CorruptRecordException, IllegalStateError, KafkaError
+
+from edge.bus.connection import client_arguments, largest_frame_bytes, start_client, wait_for_broker
+from edge.bus.ledger import OffsetLedger, TopicPartition
+from edge.bus.membership import keep_polling, may_pass
+from edge.bus.topics import existing_topics, is_frame_topic, require_topics
+from edge.bus.watch import BrokerWatch
+from edge.contracts.frame import FrameOrigin, RawFrame
+from edge.errors import BusError, OffsetError
+from edge.settings import KafkaSettings
+
+log = structlog.get_logger(__name__)
+
+# How long poll() waits for a frame, hence how late it notices a stop or a partition that was just assigned.
+_POLL_S = 0.2
+
+# How long poll() waits when it may take nothing: a fraction of the time a batch takes, so that room is used
+# as soon as there is some, and long enough not to spin.
+_NO_ROOM_S = 0.01
+
+# What one fetch may bring for all partitions together, unless a single frame is larger. Fetched frames wait
+# in memory until poll() takes them; this bounds them for each broker.
+_FETCH_BYTES = 50 * 2**20
+
+# A member that died is noticed after the session timeout, and its cameras wait as long. Heartbeats come from
+# the event loop, which nothing here blocks for even one of these three heartbeats.
+_SESSION_TIMEOUT_MS = 10_000
+_HEARTBEAT_INTERVAL_MS = 3_000
+
+# In a rebalance all members finish what they have in flight; meanwhile no camera is inspected. Batches take
+# well under a second each, so 30 s is for a model that hangs: its frames are then inspected elsewhere, too.
+# The broker allows more, so that we give up before it throws us out.
+_RELEASE_TIMEOUT_S = 30.0
+_REBALANCE_TIMEOUT_MS = 45_000
+
+_DISCOVERY_INTERVAL_S = 5.0
+_WATCH_INTERVAL_S = 1.0
+_PARTITIONS_MAX_AGE_MS = 10_000  # how old the known number of partitions may get
+_CLOSE_TIMEOUT_S = 10.0
+
+# aiokafka cannot read records whose header names are no UTF-8, or whose checksum is wrong. It would come
+# back to them forever.
+_UNREADABLE = (UnicodeDecodeError, CorruptRecordException)
+
+
+class FrameSource(ConsumerRebalanceListener):
+    """The frames of all cameras that fall to this member of the consumer group.
+
+    Frames of one partition come in their order, partitions take turns frame by frame. ``done`` is called for
+    every frame when its results are acknowledged; ``commit`` then commits up to the first frame that is not
+    done. A frame that was taken and never done is read again, here after a restart or by another member.
+
+    Before partitions are given up, intake stops, and what is in flight is given time to be done.
+    """
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        *,
+        session_timeout_ms: int = _SESSION_TIMEOUT_MS,
+        heartbeat_interval_ms: int = _HEARTBEAT_INTERVAL_MS,
+        release_timeout_s: float = _RELEASE_TIMEOUT_S,
+        discovery_interval_s: float = _DISCOVERY_INTERVAL_S,
+        watch_interval_s: float = _WATCH_INTERVAL_S,
+    ) -> None:
+        self._kafka = kafka
+        self._release_timeout_s = release_timeout_s
+        self._discovery_interval_s = discovery_interval_s
+        self._ledger = OffsetLedger()
+        self._nothing_in_flight = asyncio.Event()
+        self._nothing_in_flight.set()
+        self._turns: list[TopicPartition] = []  # whoever was served goes to the end
+        self._joined = asyncio.Event()  # at least once; a failure counts, too
+        self._assigned = asyncio.Event()
+        self._paused: set[TopicPartition] = set()
+        self._commit_lock = asyncio.Lock()
+        self._failure: BusError | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._consumer = AIOKafkaConsumer(
+            **client_arguments(kafka),
+            group_id=kafka.group_id,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            fetch_max_bytes=max(_FETCH_BYTES, largest_frame_bytes(kafka)),
+            max_partition_fetch_bytes=largest_frame_bytes(kafka),
+            session_timeout_ms=session_timeout_ms,
+            heartbeat_interval_ms=heartbeat_interval_ms,
+            rebalance_timeout_ms=max(_REBALANCE_TIMEOUT_MS, int(release_timeout_s * 1500)),
+            metadata_max_age_ms=_PARTITIONS_MAX_AGE_MS,
+        )
+        self._watch = BrokerWatch(self._consumer, interval_s=watch_interval_s)
+
+    async def __aenter__(self) -> Self:
+        """Join the group; if there are frame topics, its partitions are assigned then.
+
+        Raises:
+            MissingTopicError: a topic of the explicit list does not exist.
+            BusError: the group may not be joined.
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                await self._consumer.stop()
+        except TimeoutError:
+            log.warning("left the group without a word", group=self._kafka.group_id)
+
+    @property
+    def assigned(self) -> frozenset[TopicPartition]:
+        """The partitions that fall to this member; none during a rebalance."""
+        return frozenset(self._turns)
+
+    async def ready(self) -> None:
+        """Wait until partitions are assigned: frames that come from now on are taken in."""
+        await self._assigned.wait()
+
+    @property
+    def in_flight(self) -> int:
+        """How many frames were taken and are not done."""
+        return self._ledger.in_flight
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the broker answered when it was last asked, which is every second."""
+        return self._watch.reachable
+
+    def lag(self) -> Mapping[tuple[str, int], int]:
+        """Return by (topic, partition) how many frames are not done, as of about a second ago."""
+        lags = {
+            partition: self._watch.records_behind(partition, self._ledger.position(partition))
+            for partition in self._turns
+        }
+        return {partition: lag for partition, lag in lags.items() if lag is not None}
+
+    def pause(self, *partitions: TopicPartition) -> None:
+        """Take nothing more from these partitions, until they are resumed or assigned anew."""
+        self._paused.update(partitions)
+
+    def resume(self, *partitions: TopicPartition) -> None:
+        """Take from these partitions again."""
+        self._paused.difference_update(partitions)
+
+    async def poll(self, max_frames: int, *, timeout_s: float = _POLL_S) -> list[RawFrame]:
+        """Take in at most so many frames: those that are there, or the first that comes within the time.
+
+        With 0, or while all partitions are paused, none is taken, and the call returns after a moment.
+        Membership of the group does not depend on how often this is called. Cancelling it loses no frame.
+
+        Raises:
+            BusError: Kafka refuses us for good.
+        """
+        self._raise_failure()
+        wanted = [partition for partition in self._turns if partition not in self._paused]
+        if not self._turns:
+            await self._wait_for_assignment(timeout_s)
+        elif max_frames < 1 or not wanted:
+            await asyncio.sleep(min(_NO_ROOM_S, timeout_s))
+        else:
+            try:
+                return await self._take(wanted, max_frames, timeout_s)
+            except KafkaError as error:
+                if not may_pass(error):
+                    self._fail(error)
+                    self._raise_failure()
+                await asyncio.sleep(timeout_s)  # whether it lasts too long, keep_polling() decides
+        return []
+
+    def done(self, origin: FrameOrigin) -> None:
+        """Say that all results of a frame are acknowledged, or that it needs none.
+
+        Raises:
+            OffsetError: the frame is not in flight.
+        """
+        self._ledger.done(TopicPartition(origin.topic, origin.partition), origin.offset)
+        self._note_in_flight()
+
+    async def commit(self) -> None:
+        """Commit all that is done; waits for as long as the broker cannot be reached.
+
+        When partitions are given up meanwhile, their frames are read again by whoever gets them.
+
+        Raises:
+            BusError: Kafka refuses the commit for good.
+        """
+        async with self._commit_lock:
+            positions = self._ledger.committable()
+            if not positions:
+                return
+            try:
+                await self._consumer.commit(positions)
+            except (CommitFailedError, IllegalStateError) as error:
+                log.warning("not committed, since the group rebalances", error=repr(error.__cause__ or error))
+            except KafkaError as error:
+                raise BusError(f"commit of group {self._kafka.group_id}: {error!r}") from error
+            else:
+                self._ledger.committed(positions)
+
+    # --- rebalances: called by aiokafka, which waits for them -------------------
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Finish and commit what is in flight; aiokafka hands out no frames and keeps up the heartbeats."""
+        await self._release(revoked)
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Begin with the partitions that fall to us."""
+        self._turns = sorted(assigned)
+        self._joined.set()
+        if self._turns:
+            self._assigned.set()
+        log.info("partitions assigned", partitions=[f"{name}:{number}" for name, number in self._turns])
+
+    async def _release(self, partitions: Iterable[TopicPartition]) -> None:
+        """1. take nothing more in  2. let what is in flight be done  3. commit  4. forget."""
+        self._turns = []
+        self._assigned.clear()
+        self._paused.clear()
+        try:
+            async with asyncio.timeout(self._release_timeout_s):
+                await self._nothing_in_flight.wait()
+                await self.commit()
+        except TimeoutError:
+            log.warning("partitions given up with frames in flight", frames=self._ledger.in_flight)
+        except BusError as error:
+            log.warning("partitions given up uncommitted", error=str(error))
+        finally:
+            self._ledger.forget(partitions)
+            self._watch.forget(partitions)
+            self._note_in_flight()
+
+    # --- intake -----------------------------------------------------------------
+
+    async def _take(self, wanted: list[TopicPartition], max_frames: int, timeout_s: float) -> list[RawFrame]:
+        frames = await self._take_what_is_there(wanted, max_frames)
+        if not frames:
+            frames = await self._take_first(wanted, timeout_s)
+        return frames
+
+    async def _take_what_is_there(self, wanted: list[TopicPartition], max_frames: int) -> list[RawFrame]:
+        """Go round the partitions, one frame from each, until there is no more; nothing here waits."""
+        frames: list[RawFrame] = []
+        while wanted and len(frames) < max_frames:
+            served = []
+            for partition in wanted[: max_frames - len(frames)]:
+                frame = await self._take_one(partition)
+                if frame is not None:
+                    frames.append(frame)
+                    served.append(partition)
+            for partition in served:
+                self._turns.append(self._turns.pop(self._turns.index(partition)))
+            wanted = served
+        return frames
+
+    async def _take_first(self, wanted: list[TopicPartition], timeout_s: float) -> list[RawFrame]:
+        """Wait for the first frame from any of the partitions."""
+        try:
+            async with asyncio.timeout(2 * timeout_s):  # when a rebalance begins, getmany() waits for its end
+                records = await self._consumer.getmany(
+                    *wanted, timeout_ms=int(timeout_s * 1000), max_records=1
+                )
+        except TimeoutError:
+            return []
+        except _UNREADABLE:
+            # Which partition has it, only asking them one by one can tell.
+            found = [await self._take_one(partition, timeout_ms=100) for partition in wanted]
+            return [frame for frame in found if frame is not None]
+        if not self._turns:
+            return []  # given up while we waited: whoever gets the partition reads the frame again
+        return [self._open(record) for of_partition in records.values() for record in of_partition]
+
+    async def _take_one(self, partition: TopicPartition, *, timeout_ms: int = 0) -> RawFrame | None:
+        # One at a time: when it comes upon an unreadable record, aiokafka drops the readable ones before it.
+        try:
+            records = await self._consumer.getmany(partition, timeout_ms=timeout_ms, max_records=1)
+        except _UNREADABLE as error:
+            return await self._skip_unreadable(partition, error)
+        return self._open(records[partition][0]) if records else None
+
+    async def _skip_unreadable(self, partition: TopicPartition, error: Exception) -> RawFrame:
+        """Pass over a record that cannot be read; it goes on as an empty frame, so that it leaves a trace."""
+        offset = await self._consumer.position(partition)
+        self._consumer.seek(partition, offset + 1)
+        origin = FrameOrigin(partition.topic, partition.partition, offset)
+        log.error("record cannot be read", frame=origin.id, error=repr(error))
+        self._open_in_ledger(partition, offset)
+        return RawFrame(origin, timestamp_ms=int(time.time() * 1000), key=None, headers=(), value=None)
+
+    def _open(self, record: ConsumerRecord[bytes, bytes]) -> RawFrame:
+        self._open_in_ledger(TopicPartition(record.topic, record.partition), record.offset)
+        return RawFrame(
+            FrameOrigin(record.topic, record.partition, record.offset),
+            timestamp_ms=record.timestamp,
+            key=record.key,
+            headers=tuple(record.headers),
+            value=record.value,
+        )
+
+    def _open_in_ledger(self, partition: TopicPartition, offset: int) -> None:
+        try:
+            self._ledger.open(partition, offset)
+        except OffsetError as error:
+            # The topic was deleted and created again, or lost its end with its leader.
+            log.warning("offsets went back", error=str(error))
+            self._ledger.forget([partition])
+            self._ledger.open(partition, offset)
+        self._note_in_flight()
+
+    def _note_in_flight(self) -> None:
+        if self._ledger.in_flight:
+            self._nothing_in_flight.clear()
+        else:
+            self._nothing_in_flight.set()
+
+    async def _wait_for_assignment(self, timeout_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._assigned.wait()
+
+    # --- background -------------------------------------------------------------
+
+    async def _start(self) -> None:
+        await wait_for_broker(self._kafka)
+        if self._kafka.frame_topics is not None:
+            await require_topics(self._kafka, self._kafka.frame_topics)
+        await start_client(self._consumer, self._kafka)
+        self._tasks = [
+            asyncio.create_task(keep_polling(self._consumer, self._fail)),
+            asyncio.create_task(self._watch.run()),
+        ]
+        topics = self._frame_topics(await existing_topics(self._kafka))
+        if topics:
+            self._consumer.subscribe(topics, listener=self)
+            await self._joined.wait()
+            self._raise_failure()
+        if self._kafka.frame_topics is None:
+            self._tasks.append(asyncio.create_task(self._discover(topics)))
+
+    async def _discover(self, subscribed: list[str]) -> None:
+        """Look for new cameras.
+
+        aiokafka can subscribe to a pattern itself, but then drops the assignment before it says so, and what
+        is in flight can no more be committed. So this releases the partitions first.
+        """
+        while True:
+            await asyncio.sleep(self._discovery_interval_s)
+            try:
+                topics = self._frame_topics(await self._consumer.topics())
+            except KafkaError:
+                continue  # the broker is gone; the watch says so
+            if topics and topics != subscribed:
+                log.info("frame topics changed", topics=topics)
+                await self._release(self._consumer.assignment())
+                self._consumer.subscribe(topics, listener=self)
+                subscribed = topics
+
+    def _frame_topics(self, topics: Iterable[str]) -> list[str]:
+        return sorted(topic for topic in topics if is_frame_topic(topic, self._kafka))
+
+    def _fail(self, error: KafkaError) -> None:
+        """Keep an error that will not pass, for poll() to raise."""
+        self._failure = BusError(
+            f"group {self._kafka.group_id} at {self._kafka.bootstrap_servers}: {error!r}"
+        )
+        self._joined.set()
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
