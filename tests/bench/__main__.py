@@ -1,6 +1,6 @@
 """``make bench``: what the line costs around the model, as a ratio within one run.
 
-Two contestants inspect the same frames in turn, several times: the model called in process, batch after batch,
+Two contestants inspect the same frames in turn, several times: the model called in process batch after batch,
 and the daemon with the same model, from a camera's publishing to the inspection in a consumer's hands. The
 figure that matters is their ratio; frames/s depend on the machine.
 """
@@ -68,7 +68,7 @@ def in_process(runtime: Runtime, values: Sequence[bytes], frames: int) -> float:
 
 
 def through_kafka(model: ModelSettings, folder: Path, frames: int) -> float:
-    """Publish, inspect and read the results back; returns frames/s from the first frame to the last result."""
+    """Publish, inspect and read the results back; returns frames/s, first frame to last result."""
     session = DemoSession(
         DemoOptions(
             source=str(folder),

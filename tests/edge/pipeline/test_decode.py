@@ -128,9 +128,7 @@ def test_an_impossible_size_is_refused_before_decoding(header, width: int, heigh
         decode_image(header(width, height), None, max_pixels=LIMIT)
 
 
-@pytest.mark.parametrize(
-    ("width", "height"), [(None, None), (200, 47), (0, 48), (60_000, 60_000)], ids=str
-)
+@pytest.mark.parametrize(("width", "height"), [(None, None), (200, 47), (0, 48), (60_000, 60_000)], ids=str)
 def test_raw_bytes_that_do_not_fit_their_size_are_refused(width: int | None, height: int | None) -> None:
     """A raw frame must be exactly as large as its headers say."""
     with pytest.raises(FrameSizeError):
