@@ -1,5 +1,6 @@
 """A strip that runs under a camera: which part of which coil each image shows."""
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -106,6 +107,14 @@ class MovingStrip:
         self._coil = coil
         self._coil_rows = 0
         self._coil_frames = 0
+
+
+def frames_of_a_coil(plan: StripPlan, height_px: int) -> int | None:
+    """Return after how many frames of one height a coil ends; None for an endless one."""
+    limits = [] if plan.coil_frames is None else [plan.coil_frames]
+    if plan.coil_length_mm is not None:
+        limits.append(max(math.ceil(plan.coil_length_mm / (height_px * plan.pitch_y_mm)), 1))
+    return min(limits, default=None)
 
 
 def next_coil(coil: str) -> str:

@@ -1,0 +1,42 @@
+"""Work that an orderly end cuts short."""
+
+import asyncio
+
+import pytest
+
+from edge.cli.stopping import unless_stopped
+
+
+async def test_work_that_ends_in_time_gives_its_result() -> None:
+    """Without a stop nothing is cut short."""
+
+    async def work() -> int:
+        return 7
+
+    assert await unless_stopped(asyncio.Event(), work()) == 7
+
+
+async def test_a_stop_cancels_the_work_and_waits_for_it() -> None:
+    """What the work has to tidy up is done when the call returns."""
+    stop, tidied = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        stop.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            tidied.set()
+
+    assert await unless_stopped(stop, work()) is None
+    assert tidied.is_set()
+
+
+async def test_the_works_error_comes_through() -> None:
+    """A failure is no stop."""
+
+    async def work() -> None:
+        raise ValueError("bad")
+
+    with pytest.raises(ValueError, match="bad"):
+        await unless_stopped(asyncio.Event(), work())
