@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+import traceback
 from collections.abc import Iterable, Mapping
 from typing import Self
 
@@ -48,8 +49,8 @@ _WATCH_INTERVAL_S = 1.0
 _PARTITIONS_MAX_AGE_MS = 10_000  # how old the known number of partitions may get
 _CLOSE_TIMEOUT_S = 10.0
 
-# aiokafka cannot read records whose header names are no UTF-8, or whose checksum is wrong. It would come
-# back to them forever.
+# aiokafka cannot read records whose header names are no UTF-8, nor those behind them in their batch, nor a
+# batch whose checksum is wrong. It would come back to them forever.
 _UNREADABLE = (UnicodeDecodeError, CorruptRecordException)
 
 
@@ -274,26 +275,20 @@ class FrameSource(ConsumerRebalanceListener):
         """Wait for the first frame from any of the partitions."""
         try:
             async with asyncio.timeout(2 * timeout_s):  # when a rebalance begins, getmany() waits for its end
-                records = await self._consumer.getmany(
-                    *wanted, timeout_ms=int(timeout_s * 1000), max_records=1
-                )
+                frame = await self._take_one(*wanted, timeout_ms=int(timeout_s * 1000))
         except TimeoutError:
             return []
-        except _UNREADABLE:
-            # Which partition has it, only asking them one by one can tell.
-            found = [await self._take_one(partition, timeout_ms=100) for partition in wanted]
-            return [frame for frame in found if frame is not None]
-        if not self._turns:
-            return []  # given up while we waited: whoever gets the partition reads the frame again
-        return [self._open(record) for of_partition in records.values() for record in of_partition]
+        return [frame] if frame is not None else []
 
-    async def _take_one(self, partition: TopicPartition, *, timeout_ms: int = 0) -> RawFrame | None:
+    async def _take_one(self, *partitions: TopicPartition, timeout_ms: int = 0) -> RawFrame | None:
         # One at a time: when it comes upon an unreadable record, aiokafka drops the readable ones before it.
         try:
-            records = await self._consumer.getmany(partition, timeout_ms=timeout_ms, max_records=1)
+            records = await self._consumer.getmany(*partitions, timeout_ms=timeout_ms, max_records=1)
         except _UNREADABLE as error:
-            return await self._skip_unreadable(partition, error)
-        return self._open(records[partition][0]) if records else None
+            return await self._skip_unreadable(_partition_of(error), error)
+        if not self._turns:
+            return None  # given up while we waited: whoever gets the partition reads the frame again
+        return next((self._open(record) for (record,) in records.values()), None)
 
     async def _skip_unreadable(self, partition: TopicPartition, error: Exception) -> RawFrame:
         """Pass over a record that cannot be read; it goes on as an empty frame, so that it leaves a trace."""
@@ -385,3 +380,12 @@ class FrameSource(ConsumerRebalanceListener):
     def _raise_failure(self) -> None:
         if self._failure is not None:
             raise self._failure
+
+
+def _partition_of(error: Exception) -> TopicPartition:
+    """Find the partition that aiokafka was reading when it failed, which its error does not tell."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        partition = frame.f_locals.get("tp")
+        if isinstance(partition, TopicPartition):
+            return partition
+    raise BusError(f"a record cannot be read: {error!r}") from error
