@@ -18,6 +18,10 @@ log = structlog.get_logger(__name__)
 # headers that tell its origin. 64 KiB for each is many times what cameras send and what we add.
 _HEADERS_BYTES = 64 * 1024
 
+# How long a fetch waits at the broker for the first record. Kafka answers as soon as there is one, whatever
+# this is; a mock cluster always waits so long, and at Kafka's default of 500 ms a demo would look slow.
+LONGEST_FETCH_MS = 100
+
 # The first retries come quickly, for a broker that is just starting; then every 5 s, which an operator who
 # has mended the network does not feel, and which writes no more than 12 lines a minute.
 _FIRST_WAIT_S = 0.2

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import TopicPartition
 
-from edge.bus.connection import client_arguments, largest_record_bytes, start_client, wait_for_broker
+from edge.bus.connection import LONGEST_FETCH_MS, client_arguments, largest_record_bytes, start_client, wait_for_broker
 from edge.bus.membership import keep_polling, may_pass
 from edge.bus.topics import require_topics
 from edge.errors import BusError
@@ -67,6 +67,7 @@ class ResultReader(ConsumerRebalanceListener):
             enable_auto_commit=False,
             auto_offset_reset="earliest" if from_beginning else "latest",
             isolation_level="read_committed",
+            fetch_max_wait_ms=LONGEST_FETCH_MS,
             max_partition_fetch_bytes=largest_record_bytes(kafka),
         )
 

@@ -11,7 +11,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.errors import CommitFailedError, CorruptRecordException, IllegalStateError, KafkaError
 
-from edge.bus.connection import client_arguments, largest_frame_bytes, start_client, wait_for_broker
+from edge.bus.connection import LONGEST_FETCH_MS, client_arguments, largest_frame_bytes, start_client, wait_for_broker
 from edge.bus.ledger import OffsetLedger, TopicPartition
 from edge.bus.membership import keep_polling, may_pass
 from edge.bus.topics import existing_topics, is_frame_topic, require_topics
@@ -93,6 +93,7 @@ class FrameSource(ConsumerRebalanceListener):
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
+            fetch_max_wait_ms=LONGEST_FETCH_MS,
             fetch_max_bytes=max(_FETCH_BYTES, largest_frame_bytes(kafka)),
             max_partition_fetch_bytes=largest_frame_bytes(kafka),
             session_timeout_ms=session_timeout_ms,

@@ -19,7 +19,7 @@ app = typer.Typer(
     name="stripsight",
     help="Inspects rolled steel strip beside the line: camera frames in from Kafka, defects in mm out.",
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -27,7 +27,7 @@ class SideName(StrEnum):
 
 
 Topic = Annotated[
-    str, typer.Option(help="Topic to publish to, for example [cyan]frames.cam1[/].", show_default=False)
+    str, typer.Option(help="Topic to publish to, for example `frames.cam1`.", show_default=False)
 ]
 Rate = Annotated[
     float | None,
@@ -43,7 +43,7 @@ Speed = Annotated[
 ]
 Frames = Annotated[int | None, typer.Option(help="End after so many frames.", min=1, rich_help_panel=_PACE)]
 Line = Annotated[
-    str | None, typer.Option(help="Rolling line. [dim]cameras.<id>.line, line[/]", rich_help_panel=_STRIP)
+    str | None, typer.Option(help="Rolling line. `cameras.<id>.line, line`", rich_help_panel=_STRIP)
 ]
 CameraId = Annotated[
     str | None,
@@ -58,12 +58,12 @@ CoilLength = Annotated[
 ]
 Side = Annotated[
     SideName | None,
-    typer.Option(help="Side of the strip. [dim]cameras.<id>.side[/]", rich_help_panel=_STRIP),
+    typer.Option(help="Side of the strip. `cameras.<id>.side`", rich_help_panel=_STRIP),
 ]
 PitchX = Annotated[
     float | None,
     typer.Option(
-        help="mm of strip a pixel, across the strip. [dim]cameras.<id>.pitch_x_mm[/]",
+        help="mm of strip a pixel, across the strip. `cameras.<id>.pitch_x_mm`",
         min=0.0001,
         max=LARGEST_PITCH_MM,
         rich_help_panel=_STRIP,
@@ -72,7 +72,7 @@ PitchX = Annotated[
 PitchY = Annotated[
     float | None,
     typer.Option(
-        help="mm of strip a pixel, along the coil. [dim]cameras.<id>.pitch_y_mm[/]",
+        help="mm of strip a pixel, along the coil. `cameras.<id>.pitch_y_mm`",
         min=0.0001,
         max=LARGEST_PITCH_MM,
         rich_help_panel=_STRIP,
@@ -81,7 +81,7 @@ PitchY = Annotated[
 Offset = Annotated[
     float | None,
     typer.Option(
-        help="First column, mm from the operator-side edge. [dim]cameras.<id>.offset_mm[/]",
+        help="First column, mm from the operator-side edge. `cameras.<id>.offset_mm`",
         min=-LARGEST_POSITION_MM,
         max=LARGEST_POSITION_MM,
         rich_help_panel=_STRIP,
@@ -89,7 +89,7 @@ Offset = Annotated[
 ]
 Bootstrap = Annotated[
     str | None,
-    typer.Option(help="Address, host:port. [dim]kafka.bootstrap_servers[/]", rich_help_panel=_KAFKA),
+    typer.Option(help="Address, host:port. `kafka.bootstrap_servers`", rich_help_panel=_KAFKA),
 ]
 ConfigFile = Annotated[
     Path | None,

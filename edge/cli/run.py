@@ -17,30 +17,30 @@ def run(
         Path | None, Flag("--config", "-c", help="TOML file; default: stripsight.toml, if it is there.")
     ] = None,
     bootstrap: Annotated[
-        str | None, Flag(help="Kafka's address, host:port. [dim]kafka.bootstrap_servers[/]")
+        str | None, Flag(help="Kafka's address, host:port. `kafka.bootstrap_servers`")
     ] = None,
-    group: Annotated[str | None, Flag(help="Consumer group. [dim]kafka.group_id[/]")] = None,
+    group: Annotated[str | None, Flag(help="Consumer group. `kafka.group_id`")] = None,
     topic: Annotated[
-        list[str] | None, Flag(help="Frame topic, may be repeated. [dim]kafka.frame_topics[/]")
+        list[str] | None, Flag(help="Frame topic, may be repeated. `kafka.frame_topics`")
     ] = None,
     model: Annotated[
-        Path | None, Flag(help="Folder with config.yaml and weights. [dim]model.path[/]")
+        Path | None, Flag(help="Folder with config.yaml and weights. `model.path`")
     ] = None,
-    runtime: Annotated[str | None, Flag(help="native or fake. [dim]model.runtime[/]")] = None,
-    device: Annotated[str | None, Flag(help="auto, cpu, cuda, cuda:1 ... [dim]model.device[/]")] = None,
-    max_batch: Annotated[int | None, Flag(help="Frames a batch at most. [dim]pipeline.max_batch[/]")] = None,
+    runtime: Annotated[str | None, Flag(help="native or fake. `model.runtime`")] = None,
+    device: Annotated[str | None, Flag(help="auto, cpu, cuda, cuda:1 ... `model.device`")] = None,
+    max_batch: Annotated[int | None, Flag(help="Frames a batch at most. `pipeline.max_batch`")] = None,
     max_wait_ms: Annotated[
-        float | None, Flag(help="How long a batch waits for more. [dim]pipeline.max_wait_ms[/]")
+        float | None, Flag(help="How long a batch waits for more. `pipeline.max_wait_ms`")
     ] = None,
-    http_host: Annotated[str | None, Flag(help="Address to listen on. [dim]http.host[/]")] = None,
-    http_port: Annotated[int | None, Flag(help="Port of metrics and health. [dim]http.port[/]")] = None,
-    log_level: Annotated[str | None, Flag(help="debug, info, warning, error. [dim]log.level[/]")] = None,
-    log_format: Annotated[str | None, Flag(help="auto, console, json. [dim]log.format[/]")] = None,
+    http_host: Annotated[str | None, Flag(help="Address to listen on. `http.host`")] = None,
+    http_port: Annotated[int | None, Flag(help="Port of metrics and health. `http.port`")] = None,
+    log_level: Annotated[str | None, Flag(help="debug, info, warning, error. `log.level`")] = None,
+    log_format: Annotated[str | None, Flag(help="auto, console, json. `log.format`")] = None,
 ) -> None:
     """Run the daemon against a Kafka: frames in, defects and inspections out.
 
-    Flags win over the environment ([cyan]STRIPSIGHT_KAFKA__GROUP_ID[/]), which wins over the TOML file.
-    [cyan]stripsight config show[/] prints what counts in the end. Ctrl-C or SIGTERM stops intake, finishes
+    Flags win over the environment (`STRIPSIGHT_KAFKA__GROUP_ID`), which wins over the TOML file.
+    `stripsight config show` prints what counts in the end. Ctrl-C or SIGTERM stops intake, finishes
     what is in flight, commits and ends; a second one ends at once.
     """
     from edge.configuration import load_settings
