@@ -22,6 +22,12 @@ def colour_of_class(class_id: int) -> Colour:
     return PALETTE[class_id % len(PALETTE)]
 
 
+def style_of_class(class_id: int) -> str:
+    """Return the colour of a class as a style of rich, for the terminal."""
+    red, green, blue = colour_of_class(class_id)
+    return f"rgb({red},{green},{blue})"
+
+
 def luminance(colour: Colour) -> float:
     """Relative brightness from 0 to 1 (the luma weights of ITU-R BT.709, on gamma-coded values)."""
     red, green, blue = colour

@@ -108,7 +108,7 @@ def _caption_of(inspection: Inspection, defects: int) -> Caption:
     ]
     remarks = [
         f"frame {frame.sequence}" if frame.sequence is not None else None,
-        f"{frame.captured_at:%Y-%m-%d %H:%M:%S}",
+        f"{frame.captured_at:%Y-%m-%d %H:%M:%S %Z}",
         f"{model.name} {model.version}" if model else None,
     ]
     return Caption(

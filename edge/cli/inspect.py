@@ -18,6 +18,7 @@ def inspect(
         typer.Option(
             help="Folder with Detectron2's config.yaml and weights; default: the bundled model. "
             "`model.path`",
+            exists=True,
             file_okay=False,
         ),
     ] = None,

@@ -21,7 +21,7 @@ def test_an_inspected_frame_tells_where_on_the_strip_it_lies(
     assert scene.caption == Caption(
         "line-1 / cam1",
         ("coil C0012", "top side", "12.000 to 12.051 m", "1 defect"),
-        ("frame 7", "2025-11-23 12:30:15", "r18 1a2b3c4d5e6f"),
+        ("frame 7", "2025-11-23 12:30:15 UTC", "r18 1a2b3c4d5e6f"),
     )
     assert (scene.scale.x0, scene.scale.y0) == (100, 12_000)
     assert (scene.scale.pitch_x, scene.scale.pitch_y) == pytest.approx((0.2, 0.2))
@@ -49,7 +49,7 @@ def test_what_a_frame_did_not_tell_is_left_out(
 
     scene = scene_of_inspection(make_inspection(frame=frame, strip_mm=None, model=None), [])
 
-    assert scene.caption == Caption("line-1 / cam1", ("no defects",), ("2025-11-23 12:30:15",))
+    assert scene.caption == Caption("line-1 / cam1", ("no defects",), ("2025-11-23 12:30:15 UTC",))
     assert scene.scale == Scale()
 
 
