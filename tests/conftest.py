@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 
 from edge.bus.mock_cluster import MockCluster
 from edge.settings import KafkaSettings
@@ -99,6 +100,23 @@ async def _create_on_kafka(kafka: KafkaSettings, topic: str, partitions: int) ->
         )
     finally:
         await admin.close()
+
+
+@pytest.fixture
+def mock_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let groups of several members work on the mock cluster.
+
+    It fails the members that sync after the leader of their group; so here the leader takes its time.
+    """
+    if "STRIPSIGHT_TEST_KAFKA" in os.environ:
+        return
+    perform_assignment = GroupCoordinator._perform_assignment
+
+    async def perform_late(self: GroupCoordinator, response: object) -> object:
+        await asyncio.sleep(0.05)
+        return await perform_assignment(self, response)
+
+    monkeypatch.setattr(GroupCoordinator, "_perform_assignment", perform_late)
 
 
 @pytest.fixture

@@ -11,7 +11,13 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import TopicPartition
 
-from edge.bus.connection import LONGEST_FETCH_MS, client_arguments, largest_record_bytes, start_client, wait_for_broker
+from edge.bus.connection import (
+    LONGEST_FETCH_MS,
+    client_arguments,
+    largest_record_bytes,
+    start_client,
+    wait_for_broker,
+)
 from edge.bus.membership import keep_polling, may_pass
 from edge.bus.topics import require_topics
 from edge.errors import BusError
@@ -59,6 +65,7 @@ class ResultReader(ConsumerRebalanceListener):
         self._current: tuple[TopicPartition, int] | None = None
         self._handled: dict[TopicPartition, int] = {}
         self._commit_due_at = time.monotonic() + _COMMIT_INTERVAL_S
+        self._joined = asyncio.Event()  # at least once; a failure counts, too
         self._failure: BusError | None = None
         self._polling: asyncio.Task[None] | None = None
         self._consumer = AIOKafkaConsumer(
@@ -79,17 +86,12 @@ class ResultReader(ConsumerRebalanceListener):
             BusError: topic or group are not for us.
         """
         try:
-            await wait_for_broker(self._kafka)
-            await require_topics(self._kafka, [self._topic])
-            self._consumer.subscribe([self._topic], listener=self)
-            await start_client(self._consumer, self._kafka)
-            await self.ready()
+            await self._start()
         except BaseException as error:
             await self._close()
             if isinstance(error, KafkaError):
                 raise self._refused(error) from error
             raise
-        self._polling = asyncio.create_task(keep_polling(self._consumer, self._fail))
         return self
 
     async def __aexit__(self, error_type: type[BaseException] | None, *_: object) -> None:
@@ -106,8 +108,7 @@ class ResultReader(ConsumerRebalanceListener):
     async def __anext__(self) -> ReceivedRecord:
         self._finish_current()
         while True:
-            if self._failure is not None:
-                raise self._failure
+            self._raise_failure()
             if time.monotonic() >= self._commit_due_at:
                 await self._commit()
             record = await self._next()
@@ -133,7 +134,22 @@ class ResultReader(ConsumerRebalanceListener):
             self._handled.pop(partition, None)
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Nothing to do: reading begins where the commits end."""
+        """Begin where the commits end."""
+        log.info("partitions assigned", partitions=[f"{name}:{number}" for name, number in sorted(assigned)])
+        self._joined.set()
+
+    async def _start(self) -> None:
+        await wait_for_broker(self._kafka)
+        await require_topics(self._kafka, [self._topic])
+        if self._group_id is None:
+            self._consumer.subscribe([self._topic])
+        await start_client(self._consumer, self._kafka)
+        self._polling = asyncio.create_task(keep_polling(self._consumer, self._fail))
+        if self._group_id is not None:
+            self._consumer.subscribe([self._topic], listener=self)
+            await self._joined.wait()
+        self._raise_failure()
+        await self.ready()
 
     async def _next(self) -> ReceivedRecord | None:
         try:
@@ -183,6 +199,11 @@ class ResultReader(ConsumerRebalanceListener):
 
     def _fail(self, error: KafkaError) -> None:
         self._failure = self._refused(error)
+        self._joined.set()
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
 
     def _refused(self, error: KafkaError) -> BusError:
         return BusError(f"topic {self._topic} at {self._kafka.bootstrap_servers}: {error!r}")

@@ -11,7 +11,13 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.errors import CommitFailedError, CorruptRecordException, IllegalStateError, KafkaError
 
-from edge.bus.connection import LONGEST_FETCH_MS, client_arguments, largest_frame_bytes, start_client, wait_for_broker
+from edge.bus.connection import (
+    LONGEST_FETCH_MS,
+    client_arguments,
+    largest_frame_bytes,
+    start_client,
+    wait_for_broker,
+)
 from edge.bus.ledger import OffsetLedger, TopicPartition
 from edge.bus.membership import keep_polling, may_pass
 from edge.bus.topics import existing_topics, is_frame_topic, require_topics

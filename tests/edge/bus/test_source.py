@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.consumer.group_coordinator import GroupCoordinator
 
 from edge.bus.publisher import Publisher, Record
 from edge.bus.source import FrameSource
@@ -17,6 +16,8 @@ from edge.settings import KafkaSettings
 MakeTopic = Callable[..., Awaitable[str]]
 Until = Callable[..., Awaitable[object]]
 
+pytestmark = pytest.mark.usefixtures("mock_groups")
+
 # The mock cluster waits in each rebalance for the session timeout less a second; Kafka allows none below 6 s.
 ON_KAFKA = "STRIPSIGHT_TEST_KAFKA" in os.environ
 QUICK = {
@@ -25,19 +26,6 @@ QUICK = {
     "heartbeat_interval_ms": 50,
     "session_timeout_ms": 6000 if ON_KAFKA else 1500,
 }
-
-
-@pytest.fixture(autouse=True)
-def leader_syncs_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the leader of a group come last: the mock cluster fails the followers that come after it."""
-    perform_assignment = GroupCoordinator._perform_assignment
-
-    async def perform_late(self: GroupCoordinator, response: object) -> object:
-        await asyncio.sleep(0.05)
-        return await perform_assignment(self, response)
-
-    if not ON_KAFKA:
-        monkeypatch.setattr(GroupCoordinator, "_perform_assignment", perform_late)
 
 
 async def take(source: FrameSource, count: int) -> list[RawFrame]:
