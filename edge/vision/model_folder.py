@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from edge.errors import ModelFileError, ModelMismatchError
-from edge.vision.native.config import Config, read_config
+from edge.vision.native.config import Config, Fraction, read_config
 
 CONFIG_FILE = "config.yaml"
 WEIGHTS_FILES = ("model.safetensors", "model.pth")
@@ -20,7 +20,7 @@ class Description(msgspec.Struct, frozen=True):
 
     name: str | None = None
     classes: tuple[str, ...] | None = None
-    score_thresholds: dict[str, float] = {}
+    score_thresholds: dict[str, Fraction] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class ModelFolder:
     """A model as it lies on disk; ``version`` is the start of the SHA-256 over config and weights."""
 
     config: Config
+    config_file: Path
     weights_file: Path
     name: str
     version: str
@@ -53,6 +54,7 @@ def read_model_folder(path: Path) -> ModelFolder:
     class_names = _class_names(description, config.model.roi_heads.num_classes, description_file)
     return ModelFolder(
         config=config,
+        config_file=config_file,
         weights_file=weights_file,
         name=description.name or path.resolve().name,
         version=_version(config_file, weights_file),

@@ -2,7 +2,7 @@
 
 import os
 
-# Before torch is loaded: OpenMP's threads otherwise spin while they wait for each other, and whatever else runs
-# on the edge computer keeps them from meeting. Measured on two cores, one of them busy with something else:
-# 2,300 ms a frame when they spin, 107 ms when they sleep.
+# Before torch is loaded: OpenMP's threads otherwise spin while they wait for each other, and any other busy
+# process keeps them from meeting. Measured on two cores, one of them busy: 2,300 ms a frame with threads that
+# spin, 107 ms with threads that sleep.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -51,4 +51,5 @@ def to_input(image: Image, size: tuple[int, int], *, rgb: bool) -> Tensor:
         resized = resized[:, :, None]
     elif rgb:
         resized = resized[:, :, ::-1]
-    return torch.from_numpy(np.ascontiguousarray(resized.transpose(2, 0, 1)))
+    # A copy, for torch wants memory that may be written, and a frame's may not.
+    return torch.from_numpy(resized.transpose(2, 0, 1).copy(order="C"))

@@ -76,11 +76,11 @@ class GeneralizedRCNN(nn.Module):
         return [RawDetections(image, mask) for image, mask in zip(found, masks, strict=True)]
 
 
-def build_model(config: Config) -> GeneralizedRCNN:
-    """Build the network with fresh weights, initialised as Detectron2 does.
+def build_model(config: Config, *, source: str = "config") -> GeneralizedRCNN:
+    """Build the network with fresh weights, initialised as Detectron2 does; ``source`` is named in errors.
 
     Raises:
         UnsupportedModelError: the config asks for something that is not implemented here.
     """
-    check_supported(config)
+    check_supported(config, source=source)
     return GeneralizedRCNN(config)

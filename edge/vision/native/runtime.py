@@ -21,6 +21,7 @@ from edge.vision.native.rcnn import build_model
 from edge.vision.runtime import Image, require_image
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+# When the config leaves frames as they are.
 WARMUP_SIDE_PX = 256
 
 log = structlog.get_logger(__name__)
@@ -74,7 +75,7 @@ class NativeRuntime:
         self.model_version = model_folder.version
         self.class_names = model_folder.class_names
         self.config = model_folder.config
-        model = build_model(self.config)
+        model = build_model(self.config, source=str(model_folder.config_file))
         load_weights(model, read_weights(model_folder.weights_file), source=model_folder.weights_file)
         thresholds = torch.tensor(model_folder.score_thresholds)
         model.roi_heads.score_thresholds.copy_(
@@ -87,7 +88,9 @@ class NativeRuntime:
 
     def warmup(self) -> None:
         """Run once on an empty frame, so that kernels are chosen and memory is there."""
-        self.infer([np.zeros((WARMUP_SIDE_PX, WARMUP_SIDE_PX), np.uint8)])
+        limits = self.config.input
+        side = min(limits.min_size_test or WARMUP_SIDE_PX, limits.max_size_test)
+        self.infer([np.zeros((side, side), np.uint8)])
 
     @torch.inference_mode()
     def infer(self, images: Sequence[Image]) -> list[Detections]:

@@ -15,16 +15,18 @@ POOLERS = ("ROIAlignV2", "ROIAlign")
 Rule = tuple[str, Any, tuple[Any, ...]]
 
 
-def check_supported(config: Config) -> None:
+def check_supported(config: Config, *, source: str = "config") -> None:
     """Check the config against what is implemented.
 
     Raises:
-        UnsupportedModelError: names the first key, its value, and what is supported.
+        UnsupportedModelError: names ``source``, the first such key, its value, and what is supported.
     """
     for key, value, supported in _rules(config):
         if value not in supported:
             allowed = ", ".join(_shown(choice) for choice in supported)
-            raise UnsupportedModelError(f"{key}: {_shown(value)} is not supported; supported: {allowed}")
+            raise UnsupportedModelError(
+                f"{source}: {key}: {_shown(value)} is not supported; supported: {allowed}"
+            )
 
 
 def _rules(config: Config) -> Iterator[Rule]:

@@ -1,0 +1,109 @@
+"""What lies in a model folder."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from edge.errors import ModelFileError, ModelMismatchError
+from edge.vision.model_folder import read_model_folder
+
+Raw = Callable[..., dict[str, object]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, raw_config: Raw) -> Path:
+    """A folder whose weights are never looked into."""
+    path = tmp_path / "strip-7"
+    path.mkdir()
+    (path / "config.yaml").write_text(yaml.safe_dump(raw_config()))
+    (path / "model.pth").write_bytes(b"weights")
+    return path
+
+
+def test_without_a_description_the_folder_names_the_model(folder: Path) -> None:
+    """Name from the folder, classes by number, thresholds from the config."""
+    model = read_model_folder(folder)
+    assert model.name == "strip-7"
+    assert model.class_names == ("class_0", "class_1", "class_2")
+    assert model.score_thresholds == (0.05, 0.05, 0.05)
+
+
+def test_the_version_is_the_hash_of_config_and_weights(folder: Path) -> None:
+    """Twelve digits of SHA-256, which change with either file."""
+    content = (folder / "config.yaml").read_bytes() + b"weights"
+    first = read_model_folder(folder).version
+    assert first == hashlib.sha256(content).hexdigest()[:12]
+    (folder / "model.pth").write_bytes(b"other weights")
+    assert read_model_folder(folder).version != first
+
+
+def test_the_description_names_classes_and_thresholds(folder: Path) -> None:
+    """model.json's thresholds stand in for the config's, class by class."""
+    description = {"name": "strip", "classes": ["pit", "scab", "crack"], "score_thresholds": {"crack": 0.7}}
+    (folder / "model.json").write_text(json.dumps(description))
+    model = read_model_folder(folder)
+    assert model.name == "strip"
+    assert model.class_names == ("pit", "scab", "crack")
+    assert model.score_thresholds == (0.05, 0.05, 0.7)
+
+
+@pytest.mark.parametrize(
+    ("description", "complaint"),
+    [
+        ({"classes": ["pit"]}, "names 1 classes, but MODEL.ROI_HEADS.NUM_CLASSES is 3"),
+        ({"score_thresholds": {"pitt": 0.5}}, "'pitt' is none of the classes class_0, class_1, class_2"),
+    ],
+)
+def test_a_description_of_another_model_is_refused(
+    folder: Path, description: dict[str, object], complaint: str
+) -> None:
+    """Classes that do not fit the config are named."""
+    (folder / "model.json").write_text(json.dumps(description))
+    with pytest.raises(ModelMismatchError, match=complaint):
+        read_model_folder(folder)
+
+
+@pytest.mark.parametrize("content", ["{", '{"classes": 3}', '{"score_thresholds": {"class_0": 2}}'])
+def test_a_broken_description_is_named(folder: Path, content: str) -> None:
+    """model.json that is no JSON, or of wrong types, is a file's error."""
+    (folder / "model.json").write_text(content)
+    with pytest.raises(ModelFileError, match=r"model\.json"):
+        read_model_folder(folder)
+
+
+@pytest.mark.parametrize(
+    ("names", "configured", "chosen"),
+    [
+        (["model.pth", "model.safetensors"], "model.pth", "model.pth"),
+        (["model.pth", "model.safetensors"], "", "model.safetensors"),
+        (["model.pth"], "detectron2://ImageNetPretrained/MSRA/R-50.pkl", "model.pth"),
+        (["best.pth", "model.pth"], "best.pth", "best.pth"),
+        (["model.pth"], "/etc/hostname", "model.pth"),
+    ],
+)
+def test_the_weights_are_those_that_the_config_names_in_the_folder(
+    tmp_path: Path, raw_config: Raw, names: list[str], configured: str, chosen: str
+) -> None:
+    """MODEL.WEIGHTS if it lies in the folder; addresses and foreign paths are passed over."""
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(raw_config(**{"MODEL.WEIGHTS": configured})))
+    for name in names:
+        (tmp_path / name).touch()
+    assert read_model_folder(tmp_path).weights_file == tmp_path / chosen
+
+
+@pytest.mark.parametrize("missing", ["config.yaml", "model.pth"])
+def test_a_missing_file_is_named(folder: Path, missing: str) -> None:
+    """Config or weights that are not there are a file's error."""
+    (folder / missing).unlink()
+    with pytest.raises(ModelFileError, match=missing):
+        read_model_folder(folder)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    """So is the folder itself."""
+    with pytest.raises(ModelFileError, match="nowhere: there is no such model folder"):
+        read_model_folder(tmp_path / "nowhere")
