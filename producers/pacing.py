@@ -1,6 +1,7 @@
 """When the next frame is due: by frames a second, by the line's speed, or at once."""
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 
@@ -15,16 +16,19 @@ Gate = Callable[[], Awaitable[object]]
 
 def by_rate(frames_per_s: float) -> Interval:
     """So many frames a second, whatever they show."""
-    if frames_per_s <= 0:
-        raise SettingsError(f"rate: {frames_per_s} frames/s is not greater than 0")
+    _require_pace("rate", frames_per_s, "frames/s")
     return lambda _strip_mm: 1 / frames_per_s
 
 
 def by_line_speed(line_speed_m_per_s: float) -> Interval:
     """As fast as the strip runs: a frame is due when the one before it has passed under the camera."""
-    if line_speed_m_per_s <= 0:
-        raise SettingsError(f"speed: {line_speed_m_per_s} m/s is not greater than 0")
+    _require_pace("speed", line_speed_m_per_s, "m/s")
     return lambda strip_mm: strip_mm / (1000 * line_speed_m_per_s)
+
+
+def _require_pace(name: str, value: float, unit: str) -> None:
+    if not 0 < value < math.inf:
+        raise SettingsError(f"{name}: {value} {unit} is not a pace; it must be greater than 0")
 
 
 class Pacer:

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from edge.contracts.frame import FrameMetadata, Side
+from edge.contracts.frame import LARGEST_PITCH_MM, LARGEST_POSITION_MM, FrameMetadata, Side
 from edge.errors import SettingsError
 from producers.source import CameraImage
 
@@ -25,7 +25,7 @@ class StripPlan:
     endless. ``offset_mm`` is the first column's distance from the operator-side edge.
 
     Raises:
-        SettingsError: a length that is not positive, or a coil that cannot be counted on from.
+        SettingsError: a value that no frame may carry, or a coil that cannot be counted on from.
     """
 
     line: str
@@ -40,10 +40,14 @@ class StripPlan:
 
     def __post_init__(self) -> None:
         """Refuse what no strip can be."""
-        for name in ("pitch_x_mm", "pitch_y_mm", "coil_length_mm", "coil_frames"):
-            value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise SettingsError(f"{name}: {value} is not greater than 0")
+        for name in ("pitch_x_mm", "pitch_y_mm"):
+            _require(name, getattr(self, name), above=0, most=LARGEST_PITCH_MM)
+        for name in ("coil_length_mm", "coil_frames"):
+            _require(name, getattr(self, name), above=0, most=LARGEST_POSITION_MM)
+        _require("offset_mm", self.offset_mm, above=-LARGEST_POSITION_MM, most=LARGEST_POSITION_MM)
+        for name in ("line", "camera", "coil"):
+            if not getattr(self, name):
+                raise SettingsError(f"{name}: must not be empty")
         if (self.coil_length_mm or self.coil_frames) and not _LAST_NUMBER.search(self.coil):
             raise SettingsError(f"coil: {self.coil!r} has no number to count the next coils from")
 
@@ -107,6 +111,11 @@ class MovingStrip:
         self._coil = coil
         self._coil_rows = 0
         self._coil_frames = 0
+
+
+def _require(name: str, value: float | None, *, above: float, most: float) -> None:
+    if value is not None and not above < value <= most:
+        raise SettingsError(f"{name}: {value} is not greater than {above:g} and at most {most:g}")
 
 
 def frames_of_a_coil(plan: StripPlan, height_px: int) -> int | None:

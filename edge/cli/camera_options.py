@@ -3,17 +3,18 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from edge.contracts.frame import LARGEST_PITCH_MM, LARGEST_POSITION_MM
 from edge.errors import SettingsError
 from edge.settings import CameraSettings, Settings
 
 if TYPE_CHECKING:
     from producers.pacing import Interval
     from producers.strip import StripPlan
+
+Value = TypeVar("Value")
 
 TOPIC_PREFIX = "frames."
 _PACE, _STRIP, _KAFKA = "Pace and end", "Strip", "Kafka"
@@ -26,75 +27,52 @@ class SideName(StrEnum):
     bottom = "bottom"
 
 
-Topic = Annotated[
-    str, typer.Option(help="Topic to publish to, for example `frames.cam1`.", show_default=False)
-]
-Rate = Annotated[
-    float | None,
-    typer.Option(help="Frames a second. Default: as fast as they go.", min=0.001, rich_help_panel=_PACE),
-]
+def _option(panel: str, help_text: str, metavar: str, **more: Any) -> Any:
+    return typer.Option(help=help_text, metavar=metavar, rich_help_panel=panel, **more)
+
+
+Topic = Annotated[str, typer.Option(help="Topic to publish to, for example `frames.cam1`.", metavar="TOPIC")]
+Rate = Annotated[float | None, _option(_PACE, "Frames a second; default: as fast as they go.", "FPS")]
 Speed = Annotated[
     float | None,
-    typer.Option(
-        help="Line speed in m/s, instead of --rate: a frame is due when the one before it has passed.",
-        min=0.0001,
-        rich_help_panel=_PACE,
+    _option(
+        _PACE,
+        "Speed of the line, instead of --rate: a frame is due when the one before it has passed.",
+        "M/S",
     ),
 ]
-Frames = Annotated[int | None, typer.Option(help="End after so many frames.", min=1, rich_help_panel=_PACE)]
-Line = Annotated[
-    str | None, typer.Option(help="Rolling line. `cameras.<id>.line, line`", rich_help_panel=_STRIP)
-]
+Frames = Annotated[int | None, _option(_PACE, "End after so many frames.", "N", min=1)]
+Line = Annotated[str | None, _option(_STRIP, "Rolling line. `cameras.<id>.line, line`", "NAME")]
 CameraId = Annotated[
-    str | None,
-    typer.Option(
-        help="Id of the camera; default: what follows 'frames.' in the topic.", rich_help_panel=_STRIP
-    ),
+    str | None, _option(_STRIP, "Id of the camera; default: what follows `frames.` in the topic.", "ID")
 ]
-Coil = Annotated[str, typer.Option(help="First coil; the next ones count up.", rich_help_panel=_STRIP)]
-CoilLength = Annotated[
-    float | None,
-    typer.Option(help="Length of each coil in m.", min=0.001, rich_help_panel=_STRIP),
-]
+Coil = Annotated[str, _option(_STRIP, "First coil; the next ones count up.", "ID")]
+CoilLength = Annotated[float | None, _option(_STRIP, "Length of each coil.", "M")]
 Side = Annotated[
     SideName | None,
     typer.Option(help="Side of the strip. `cameras.<id>.side`", rich_help_panel=_STRIP),
 ]
 PitchX = Annotated[
     float | None,
-    typer.Option(
-        help="mm of strip a pixel, across the strip. `cameras.<id>.pitch_x_mm`",
-        min=0.0001,
-        max=LARGEST_PITCH_MM,
-        rich_help_panel=_STRIP,
-    ),
+    _option(_STRIP, "Strip that a pixel shows across the strip. `cameras.<id>.pitch_x_mm`", "MM"),
 ]
 PitchY = Annotated[
     float | None,
-    typer.Option(
-        help="mm of strip a pixel, along the coil. `cameras.<id>.pitch_y_mm`",
-        min=0.0001,
-        max=LARGEST_PITCH_MM,
-        rich_help_panel=_STRIP,
-    ),
+    _option(_STRIP, "Strip that a pixel shows along the coil. `cameras.<id>.pitch_y_mm`", "MM"),
 ]
 Offset = Annotated[
     float | None,
-    typer.Option(
-        help="First column, mm from the operator-side edge. `cameras.<id>.offset_mm`",
-        min=-LARGEST_POSITION_MM,
-        max=LARGEST_POSITION_MM,
-        rich_help_panel=_STRIP,
-    ),
+    _option(_STRIP, "First column, from the operator-side edge. `cameras.<id>.offset_mm`", "MM"),
 ]
-Bootstrap = Annotated[
-    str | None,
-    typer.Option(help="Address, host:port. `kafka.bootstrap_servers`", rich_help_panel=_KAFKA),
-]
+Bootstrap = Annotated[str | None, _option(_KAFKA, "Address, host:port. `kafka.bootstrap_servers`", "ADDRESS")]
 ConfigFile = Annotated[
     Path | None,
     typer.Option(
-        "--config", "-c", help="TOML file; default: stripsight.toml, if it is there.", rich_help_panel=_KAFKA
+        "--config",
+        "-c",
+        help="TOML file; default: stripsight.toml, if it is there.",
+        metavar="FILE",
+        rich_help_panel=_KAFKA,
     ),
 ]
 
@@ -136,15 +114,15 @@ class CameraOptions:
         """
         from producers.strip import DEFAULT_PITCH_MM, StripPlan
 
-        camera = self.camera or self.topic.removeprefix(TOPIC_PREFIX)
+        camera = _first(self.camera, self.topic.removeprefix(TOPIC_PREFIX))
         known = settings.cameras.get(camera, CameraSettings())
         return StripPlan(
-            line=self.line or known.line or settings.line,
+            line=_first(self.line, known.line, settings.line),
             camera=camera,
             side=self.side.value if self.side else known.side,
-            pitch_x_mm=self.pitch_x_mm or known.pitch_x_mm or DEFAULT_PITCH_MM,
-            pitch_y_mm=self.pitch_y_mm or known.pitch_y_mm or DEFAULT_PITCH_MM,
-            offset_mm=known.offset_mm if self.offset_mm is None else self.offset_mm,
+            pitch_x_mm=_first(self.pitch_x_mm, known.pitch_x_mm, DEFAULT_PITCH_MM),
+            pitch_y_mm=_first(self.pitch_y_mm, known.pitch_y_mm, DEFAULT_PITCH_MM),
+            offset_mm=_first(self.offset_mm, known.offset_mm),
             coil=self.coil,
             coil_length_mm=None if self.coil_length is None else 1000 * self.coil_length,
         )
@@ -162,3 +140,8 @@ class CameraOptions:
         if self.rate is not None:
             return by_rate(self.rate)
         return None if self.speed is None else by_line_speed(self.speed)
+
+
+def _first(*values: Value | None) -> Value:
+    """Return the strongest value that was given."""
+    return next(value for value in values if value is not None)

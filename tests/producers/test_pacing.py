@@ -121,8 +121,11 @@ async def test_without_a_pace_frames_go_at_once() -> None:
     assert clock.now == 1000
 
 
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])
 @pytest.mark.parametrize(("make", "named"), [(by_rate, "rate"), (by_line_speed, "speed")])
-def test_a_pace_is_greater_than_zero(make: Callable[[float], Interval], named: str) -> None:
+def test_a_pace_is_a_number_greater_than_zero(
+    make: Callable[[float], Interval], named: str, value: float
+) -> None:
     """A standing line has no pace; it is refused by its name."""
     with pytest.raises(SettingsError, match=named):
-        make(0)
+        make(value)

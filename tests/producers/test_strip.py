@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from edge.contracts import FrameMetadata
 from edge.errors import SettingsError
 from producers.source import CameraImage
-from producers.strip import MovingStrip, StripPlan, next_coil
+from producers.strip import MovingStrip, StripPlan, frames_of_a_coil, next_coil
 
 NOW = datetime(2025, 11, 23, 12, tzinfo=UTC)
 
@@ -109,9 +109,22 @@ def test_coils_are_counted_on(coil: str, following: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("changes", "frames"),
+    [({}, None), ({"coil_frames": 7}, 7), ({"coil_length_mm": 250.0}, 3), ({"coil_length_mm": 1.0}, 1)],
+)
+def test_the_frames_of_a_coil_are_known_beforehand(changes: dict[str, Any], frames: int | None) -> None:
+    """Who draws the strip changes the coil with the same frame."""
+    assert frames_of_a_coil(plan(pitch_y_mm=1.0, **changes), 100) == frames
+
+
+@pytest.mark.parametrize(
     ("changes", "named"),
     [
         ({"pitch_y_mm": 0}, "pitch_y_mm"),
+        ({"pitch_x_mm": float("nan")}, "pitch_x_mm"),
+        ({"pitch_x_mm": 1e9}, "pitch_x_mm"),
+        ({"offset_mm": float("inf")}, "offset_mm"),
+        ({"camera": ""}, "camera"),
         ({"coil_frames": -1}, "coil_frames"),
         ({"coil_length_mm": 0.0}, "coil_length_mm"),
         ({"coil": "first", "coil_frames": 3}, "coil"),

@@ -165,6 +165,18 @@ def test_two_paces_are_refused(images: Path) -> None:
     assert "--rate and --speed" in str(result.exception)
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "named"),
+    [("--rate", 0, "rate"), ("--pitch-x-mm", 0, "pitch_x_mm"), ("--coil-length", -1, "coil_length")],
+)
+def test_impossible_values_are_refused(images: Path, option: str, value: float, named: str) -> None:
+    """Zero is a value like any other, and not the same as an option that was not given."""
+    result = camera("replay", images, "--topic", "frames.cam1", option, value)
+
+    assert isinstance(result.exception, SettingsError)
+    assert named in str(result.exception)
+
+
 def test_a_folder_without_images_is_named(tmp_path: Path) -> None:
     """Nothing is connected to before the images are there."""
     result = camera("replay", tmp_path, "--topic", "frames.cam1", "--bootstrap", "127.0.0.1:1")
