@@ -65,7 +65,7 @@ def read_model_folder(path: Path) -> ModelFolder:
 
 def _weights_file(folder: Path, configured: str) -> Path:
     """Choose the file that MODEL.WEIGHTS names, if it lies in the folder, else the first customary name."""
-    names = (configured, *WEIGHTS_FILES) if configured else WEIGHTS_FILES
+    names = [name for name in dict.fromkeys((configured, *WEIGHTS_FILES)) if name]
     for name in names:
         file = folder / name
         if file.is_file() and file.resolve().is_relative_to(folder.resolve()):
