@@ -51,5 +51,7 @@ def main() -> None:
     try:
         app()
     except StripsightError as error:
-        Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", highlight=False)
+        Console(stderr=True).print(
+            f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True
+        )
         sys.exit(2 if isinstance(error, ConfigurationError) else 1)
