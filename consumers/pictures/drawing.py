@@ -153,8 +153,9 @@ def _draw_labels(canvas: Canvas, layout: _Layout, scene: Scene) -> None:
         gap=layout.text / 5,
     )
     for mark, place in zip(scene.marks, places, strict=True):
-        x, y = layout.left + place.x, layout.top + place.y
-        canvas.chip(x, y, mark.label, layout.small_text, mark.colour)
+        if place is not None:
+            x, y = layout.left + place.x, layout.top + place.y
+            canvas.chip(x, y, mark.label, layout.small_text, mark.colour)
 
 
 def _rect_of(box: Box, zoom: int) -> Rect:

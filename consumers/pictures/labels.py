@@ -26,24 +26,20 @@ class Rect:
         return Rect(x, y, self.width, self.height)
 
 
-# Two labels on top of each other cannot be read; a label on a defect hides something, but not all of it.
-_COST_OF_LABEL = 20.0
-_COST_OF_BOX = 1.0
-
-
 def place_labels(
     boxes: Sequence[Rect], sizes: Sequence[tuple[float, float]], *, width: float, height: float, gap: float
-) -> list[Rect]:
+) -> list[Rect | None]:
     """Return a place for the label of each box, within an area of ``width`` x ``height``.
 
-    Boxes come in the order of their importance: the first gets the best place. Of the places around and in
-    its box, a label takes the one that hides least.
+    Boxes come in the order of their importance. Of the places around and in its box, a label takes the one
+    that hides least of all boxes. Labels never cover each other: where a crowd leaves no room, the label of
+    the less important box is left out.
     """
-    placed: list[Rect] = []
-    for index, (box, size) in enumerate(zip(boxes, sizes, strict=True)):
-        others = [*boxes[:index], *boxes[index + 1 :]]
+    placed: list[Rect | None] = []
+    for box, size in zip(boxes, sizes, strict=True):
         candidates = [place.inside(width, height) for place in _candidates(box, size, gap)]
-        placed.append(min(candidates, key=lambda place: _cost(place, box, others, placed)))
+        free = [place for place in candidates if not _covers_any(place, placed)]
+        placed.append(min(free, key=lambda place: _hidden(place, boxes), default=None))
     return placed
 
 
@@ -61,7 +57,9 @@ def _candidates(box: Rect, size: tuple[float, float], gap: float) -> Iterator[Re
             yield Rect(x, box.y + gap + row * step, label_width, label_height)
 
 
-def _cost(place: Rect, box: Rect, others: Sequence[Rect], placed: Sequence[Rect]) -> float:
-    on_labels = sum(place.overlap(label) for label in placed)
-    on_boxes = sum(place.overlap(other) for other in others) + place.overlap(box)
-    return _COST_OF_LABEL * on_labels + _COST_OF_BOX * on_boxes
+def _covers_any(place: Rect, placed: Sequence[Rect | None]) -> bool:
+    return any(label is not None and place.overlap(label) > 0 for label in placed)
+
+
+def _hidden(place: Rect, boxes: Sequence[Rect]) -> float:
+    return sum(place.overlap(box) for box in boxes)

@@ -40,7 +40,7 @@ class Report:
         self._table.add_column("file", overflow="fold")
         self._table.add_column("size px", justify="right", no_wrap=True)
         self._table.add_column("defects", justify="right")
-        self._table.add_column("classes and scores")
+        self._table.add_column("classes, best score of each")
         self._errors = Console(stderr=True)
         self._progress = _progress_bar(self._errors)
         self._task: TaskID | None = None
@@ -86,18 +86,14 @@ class Report:
             self._write_picture(file, self._pictures)
 
     def _classes_of(self, file: InspectedFile) -> Text:
-        """List each class with the scores of its defects, best first."""
-        scores: dict[int, list[str]] = {}
-        for class_id, score in zip(
-            file.detections.classes.tolist(), file.detections.scores.tolist(), strict=True
-        ):
-            scores.setdefault(class_id, []).append(f"{score:.2f}")
-        parts = [
-            Text.assemble(
-                (f"● {self._runtime.class_names[class_id]}", style_of_class(class_id)), f" {' '.join(each)}"
-            )
-            for class_id, each in scores.items()
-        ]
+        """Tell of each class the best score, and how many more defects there are of it."""
+        classes, scores = file.detections.classes.tolist(), file.detections.scores.tolist()
+        counts, best = Counter(classes), dict(zip(reversed(classes), reversed(scores), strict=True))
+        parts = []
+        for class_id, score in sorted(best.items(), key=lambda item: -item[1]):
+            name = f"● {self._runtime.class_names[class_id]}"
+            more = f" +{counts[class_id] - 1}" if counts[class_id] > 1 else ""
+            parts.append(Text.assemble((name, style_of_class(class_id)), f" {score:.2f}", (more, "dim")))
         return Text("  ").join(parts)
 
     def _write_picture(self, file: InspectedFile, folder: Path) -> None:

@@ -1,5 +1,7 @@
 """Places of labels."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,7 +10,7 @@ from consumers.pictures.labels import Rect, place_labels
 SIZE = (100.0, 20.0)
 
 
-def place(*boxes: Rect, width: float = 1600, height: float = 256) -> list[Rect]:
+def place(*boxes: Rect, width: float = 1600, height: float = 256) -> list[Rect | None]:
     """Place labels of one size beside boxes."""
     return place_labels(boxes, [SIZE] * len(boxes), width=width, height=height, gap=3)
 
@@ -32,7 +34,17 @@ def test_labels_of_neighbours_do_not_cover_each_other() -> None:
     """Two boxes side by side get labels that can both be read."""
     first, second = place(Rect(300, 100, 20, 50), Rect(330, 100, 20, 50))
 
+    assert first is not None
+    assert second is not None
     assert first.overlap(second) == 0
+
+
+def test_a_crowd_leaves_out_the_labels_of_the_least_important() -> None:
+    """Where a hundred boxes lie on one another, the best ones can still be read."""
+    places = place(*[Rect(300, 100, 20, 50)] * 100)
+
+    assert places[0] is not None
+    assert places[-1] is None
 
 
 @given(
@@ -41,9 +53,11 @@ def test_labels_of_neighbours_do_not_cover_each_other() -> None:
         max_size=20,
     )
 )
-def test_every_label_lies_within_the_frame(boxes: list[Rect]) -> None:
-    """However boxes lie, each has one label, and no label is cut off."""
+def test_labels_lie_within_the_frame_and_apart(boxes: list[Rect]) -> None:
+    """However boxes lie, no label is cut off and none covers another."""
     places = place(*boxes)
 
     assert len(places) == len(boxes)
-    assert all(0 <= spot.x <= 1500 and 0 <= spot.y <= 236 for spot in places)
+    shown = [spot for spot in places if spot is not None]
+    assert all(0 <= spot.x <= 1500 and 0 <= spot.y <= 236 for spot in shown)
+    assert all(one.overlap(other) == 0 for one, other in itertools.combinations(shown, 2))
