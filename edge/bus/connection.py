@@ -9,6 +9,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
+from edge.bus.quiet import quieten
 from edge.errors import BrokerUnreachableError, SettingsError
 from edge.settings import KafkaSettings
 
@@ -134,3 +135,4 @@ def _say_retry(details: RetryDetails) -> None:
 
 # stamina's hooks are for the whole process; its own one would also log the arguments of what is retried.
 set_on_retry_hooks((_say_retry,))
+quieten()
