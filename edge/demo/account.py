@@ -11,7 +11,8 @@ from edge.contracts.results import Defect, Inspection, Outcome
 
 # The embedded broker keeps 5 MB a partition and silently drops what is older: a camera waits before that.
 MAX_OUTSTANDING_BYTES = 2 * 2**20
-MAX_OUTSTANDING_FRAMES = 16
+# Two cameras then keep the model busy with the next batch waiting; more would only make results late.
+MAX_OUTSTANDING_FRAMES = 8
 
 RATE_WINDOW_S = 5.0
 LATENCIES_KEPT = 500
