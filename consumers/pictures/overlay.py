@@ -1,7 +1,9 @@
 """Masks and boxes on the frame itself."""
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import cv2
 import numpy as np
@@ -33,47 +35,63 @@ def to_rgb(image: Pixels, zoom: int) -> Pixels:
 def draw_marks(rgb: Pixels, marks: Iterable[Mark], *, zoom: int, line_px: int) -> None:
     """Draw masks and boxes into the picture, the most certain ones last and thus on top."""
     for mark in reversed(list(marks)):
-        if mark.mask is not None:
-            _fill_mask(rgb, mark.mask, mark.colour, zoom)
-            _outline_mask(rgb, mark.mask, mark.colour, zoom, line_px)
+        if mark.mask is not None and mark.mask.area_px:
+            _draw_mask(rgb, mark.mask, mark.colour, zoom, line_px)
         _draw_box(rgb, mark, zoom, line_px)
 
 
-def _fill_mask(rgb: Pixels, mask: Mask, colour: Colour, zoom: int) -> None:
+def _draw_mask(rgb: Pixels, mask: Mask, colour: Colour, zoom: int, line_px: int) -> None:
+    """Fill the mask, and draw its outline on a soft shadow, which lifts it off bright steel."""
     crop = _enlarged(mask, zoom)
-    y, x = mask.y * zoom, mask.x * zoom
-    region = rgb[y : y + crop.shape[0], x : x + crop.shape[1]]
-    inside = crop[: region.shape[0], : region.shape[1]].astype(bool)
-    region[inside] = (region[inside] * (1 - _FILL) + np.array(colour) * _FILL).astype(np.uint8)
-
-
-def _outline_mask(rgb: Pixels, mask: Mask, colour: Colour, zoom: int, thickness: int) -> None:
-    """Draw the outline on a soft shadow, which lifts it off bright steel."""
+    height, width = crop.shape
+    part, x, y = _part(rgb, mask.x * zoom, mask.y * zoom, width, height, margin=line_px + 3)
+    if not part.size:
+        return  # a mask beside the frame
     # A rim of zeros around the mask closes the outline of one that fills its box.
-    rim = np.pad(_enlarged(mask, zoom), 1)
-    offset = (mask.x * zoom - 1, mask.y * zoom - 1)
-    contours, _ = cv2.findContours(rim, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE, offset=offset)
-    with _blended(rgb, _SHADOW_STRENGTH) as drawn:
-        cv2.polylines(
-            drawn, contours, isClosed=True, color=_SHADOW, thickness=thickness + 2, lineType=cv2.LINE_AA
-        )
-    cv2.polylines(rgb, contours, isClosed=True, color=colour, thickness=thickness, lineType=cv2.LINE_AA)
+    contours, _ = cv2.findContours(
+        np.pad(crop, 1), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE, offset=(x - 1, y - 1)
+    )
+    inside = part[y : y + height, x : x + width]
+    set_pixels = crop[: inside.shape[0], : inside.shape[1]].astype(bool)
+    inside[set_pixels] = (inside[set_pixels] * (1 - _FILL) + np.array(colour) * _FILL).astype(np.uint8)
+    with _blended(part, _SHADOW_STRENGTH) as drawn:
+        _draw_outline(drawn, contours, _SHADOW, line_px + 2)
+    _draw_outline(part, contours, colour, line_px)
 
 
-def _draw_box(rgb: Pixels, mark: Mark, zoom: int, thickness: int) -> None:
-    box = mark.box_px
-    first = _fixed_point(box.x0, zoom), _fixed_point(box.y0, zoom)
-    last = _fixed_point(box.x1, zoom), _fixed_point(box.y1, zoom)
-    with _blended(rgb, _BOX_STRENGTH) as drawn:
-        cv2.rectangle(drawn, first, last, mark.colour, thickness, cv2.LINE_AA, _SHIFT)
+def _draw_outline(picture: Pixels, contours: Sequence[Any], colour: Colour, thickness: int) -> None:
+    cv2.polylines(picture, contours, isClosed=True, color=colour, thickness=thickness, lineType=cv2.LINE_AA)
+
+
+def _draw_box(rgb: Pixels, mark: Mark, zoom: int, line_px: int) -> None:
+    x0, y0, x1, y1 = (
+        edge * zoom for edge in (mark.box_px.x0, mark.box_px.y0, mark.box_px.x1, mark.box_px.y1)
+    )
+    left, top = math.floor(x0), math.floor(y0)
+    part, x, y = _part(rgb, left, top, math.ceil(x1) - left, math.ceil(y1) - top, margin=line_px + 2)
+    if not part.size:
+        return  # a box beside the frame
+    first = _fixed_point(x0 - left + x), _fixed_point(y0 - top + y)
+    last = _fixed_point(x1 - left + x), _fixed_point(y1 - top + y)
+    with _blended(part, _BOX_STRENGTH) as drawn:
+        cv2.rectangle(drawn, first, last, mark.colour, line_px, cv2.LINE_AA, _SHIFT)
+
+
+def _part(
+    rgb: Pixels, left: int, top: int, width: int, height: int, *, margin: int
+) -> tuple[Pixels, int, int]:
+    """Return the part of the picture around an area, and where in it the area begins: (part, x, y)."""
+    x, y = max(left - margin, 0), max(top - margin, 0)
+    part = rgb[y : max(top + height + margin, 0), x : max(left + width + margin, 0)]
+    return part, left - x, top - y
 
 
 @contextmanager
-def _blended(rgb: Pixels, strength: float) -> Iterator[Pixels]:
+def _blended(part: Pixels, strength: float) -> Iterator[Pixels]:
     """Give a copy to draw on, and mix it into the picture."""
-    drawn = rgb.copy()
+    drawn = part.copy()
     yield drawn
-    cv2.addWeighted(drawn, strength, rgb, 1 - strength, 0, dst=rgb)
+    part[:] = cv2.addWeighted(drawn, strength, part, 1 - strength, 0)
 
 
 def _enlarged(mask: Mask, zoom: int) -> Pixels:
@@ -85,6 +103,6 @@ def _enlarged(mask: Mask, zoom: int) -> Pixels:
     return (grey > 127).astype(np.uint8)  # noqa: PLR2004 - half of 255
 
 
-def _fixed_point(edge: float, zoom: int) -> int:
+def _fixed_point(edge: float) -> int:
     """A box's edge lies between pixels, while cv2 counts from their centres."""
-    return round((edge * zoom - 0.5) * _SUBPIXELS)
+    return round((edge - 0.5) * _SUBPIXELS)

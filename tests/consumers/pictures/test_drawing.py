@@ -77,12 +77,15 @@ def test_small_frames_are_enlarged() -> None:
         (Box(0, 0, 1600, 256), Mask.encode(np.ones((256, 1600), bool))),
         (Box(10, 10, 10, 10), Mask.encode(np.zeros((0, 0), bool), x=10, y=10)),
         (Box(10, 10, 11, 11), Mask.encode(np.ones((1, 1), bool), x=10, y=10)),
+        (Box(1700, 300, 1800, 400), Mask.encode(np.ones((100, 100), bool), x=1700, y=300)),
+        (Box(-90, -90, -50, -50), None),
         (Box(1590, 250, 1610, 260), Mask.encode(np.ones((10, 20), bool), x=1590, y=250)),
     ],
 )
 def test_odd_boxes_and_masks_are_drawn(box: Box, mask: Mask | None) -> None:
     """Boxes over the edge, masks of the whole frame, of one pixel, of none: a picture comes out."""
-    assert draw(steel(256, 1600), with_mark(mask, box)).shape[2] == 3
+    for frame in (steel(256, 1600), steel(64, 200)):
+        assert draw(frame, with_mark(mask, box)).shape[2] == 3
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (3000, 20)])
