@@ -16,8 +16,7 @@ def inspect(
     model: Annotated[
         Path | None,
         typer.Option(
-            help="Folder with Detectron2's config.yaml and weights; default: the bundled model. "
-            "`model.path`",
+            help="Folder with Detectron2's config.yaml and weights; default: the bundled model. `model.path`",
             exists=True,
             file_okay=False,
         ),
