@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import Self
 
 import structlog
@@ -138,10 +138,6 @@ class FrameSource(ConsumerRebalanceListener):
         """The partitions that fall to this member; none during a rebalance."""
         return frozenset(self._turns)
 
-    async def ready(self) -> None:
-        """Wait until partitions are assigned: frames that come from now on are taken in."""
-        await self._assigned.wait()
-
     @property
     def in_flight(self) -> int:
         """How many frames were taken and are not done."""
@@ -159,6 +155,21 @@ class FrameSource(ConsumerRebalanceListener):
             for partition in self._turns
         }
         return {partition: lag for partition, lag in lags.items() if lag is not None}
+
+    async def ready(self) -> None:
+        """Wait until partitions fall to this member, and it is known where reading begins.
+
+        Raises:
+            BusError: Kafka refuses us for good.
+        """
+        positioned = False
+        while not positioned:
+            await self._assigned.wait()
+            self._raise_failure()
+            with contextlib.suppress(IllegalStateError):  # given up meanwhile
+                for partition in list(self._turns):
+                    await self._consumer.position(partition)
+                positioned = bool(self._turns)
 
     def pause(self, *partitions: TopicPartition) -> None:
         """Take nothing more from these partitions, until they are resumed or assigned anew."""
@@ -273,8 +284,7 @@ class FrameSource(ConsumerRebalanceListener):
                 if frame is not None:
                     frames.append(frame)
                     served.append(partition)
-            for partition in served:
-                self._turns.append(self._turns.pop(self._turns.index(partition)))
+            self._turns.sort(key=served.__contains__)  # stable: whoever was served goes behind the others
             wanted = served
         return frames
 
@@ -344,17 +354,15 @@ class FrameSource(ConsumerRebalanceListener):
         if self._kafka.frame_topics is not None:
             await require_topics(self._kafka, self._kafka.frame_topics)
         await start_client(self._consumer, self._kafka)
-        self._tasks = [
-            asyncio.create_task(keep_polling(self._consumer, self._fail)),
-            asyncio.create_task(self._watch.run()),
-        ]
+        self._in_background(keep_polling(self._consumer, self._fail))
+        self._in_background(self._watch.run())
         topics = self._frame_topics(await existing_topics(self._kafka))
         if topics:
             self._consumer.subscribe(topics, listener=self)
             await self._joined.wait()
             self._raise_failure()
         if self._kafka.frame_topics is None:
-            self._tasks.append(asyncio.create_task(self._discover(topics)))
+            self._in_background(self._discover(topics))
 
     async def _discover(self, subscribed: list[str]) -> None:
         """Look for new cameras.
@@ -377,12 +385,22 @@ class FrameSource(ConsumerRebalanceListener):
     def _frame_topics(self, topics: Iterable[str]) -> list[str]:
         return sorted(topic for topic in topics if is_frame_topic(topic, self._kafka))
 
-    def _fail(self, error: KafkaError) -> None:
+    def _in_background(self, coroutine: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        task.add_done_callback(self._note_end)
+        self._tasks.append(task)
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
         """Keep an error that will not pass, for poll() to raise."""
         self._failure = BusError(
             f"group {self._kafka.group_id} at {self._kafka.bootstrap_servers}: {error!r}"
         )
         self._joined.set()
+        self._assigned.set()
 
     def _raise_failure(self) -> None:
         if self._failure is not None:

@@ -215,6 +215,20 @@ async def test_a_new_camera_disturbs_no_other(
         assert await committed(kafka, first) == 2
 
 
+async def test_a_source_without_cameras_becomes_ready_with_the_first(
+    kafka: KafkaSettings, make_topic: MakeTopic
+) -> None:
+    """Readiness waits for the first partition, whenever that comes."""
+    async with FrameSource(kafka, **QUICK) as source:
+        waiting = asyncio.create_task(source.ready())
+        assert await source.poll(1) == []
+        assert not waiting.done()
+        topic = await make_topic("frames.cam1")
+        async with asyncio.timeout(10):
+            await waiting
+        assert source.assigned == {TopicPartition(topic, 0)}
+
+
 async def test_an_explicit_topic_that_is_missing_is_named(
     kafka: KafkaSettings, make_topic: MakeTopic
 ) -> None:

@@ -188,3 +188,18 @@ async def test_a_topic_created_anew_is_read_from_its_beginning(settings: KafkaSe
             frames = await take(source, 2)
         assert [frame.origin.offset for frame in frames] == [0, 1]
         assert [line["event"] for line in log] == ["offsets went back"]
+
+
+async def test_a_defect_of_ours_is_not_kept_quiet(
+    settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch, until: Until
+) -> None:
+    """What fails in the background, poll() raises."""
+
+    async def broken(_self: object) -> None:
+        raise ZeroDivisionError
+
+    async with FrameSource(settings, **QUICK) as source:
+        monkeypatch.setattr("edge.bus.watch.BrokerWatch._ask", broken)
+        await until(lambda: source._failure)
+        with pytest.raises(BusError, match="ZeroDivisionError"):
+            await source.poll(1)
