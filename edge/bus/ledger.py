@@ -1,5 +1,6 @@
 """Which frames are in flight, and up to where their partitions can be committed."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -25,11 +26,14 @@ class OffsetLedger:
 
     A position is what Kafka wants committed: the offset of the next frame to read. It stands behind the last
     frame before which everything opened is finished. Offsets may have gaps, as compaction and transactions
-    leave them: what counts is what was opened, not the integers between.
+    leave them: what counts is what was opened, not the integers between. ``idle`` is set while nothing is in
+    flight.
     """
 
     def __init__(self) -> None:
         self.in_flight = 0
+        self.idle = asyncio.Event()
+        self.idle.set()
         self._entries: dict[TopicPartition, _Entry] = {}
         self._strays: set[tuple[TopicPartition, int]] = set()
 
@@ -46,7 +50,7 @@ class OffsetLedger:
             raise OffsetError(f"{_name(partition, offset)}: opened after {entry.newest}")
         entry.newest = offset
         entry.pending[offset] = False
-        self.in_flight += 1
+        self._count(+1)
 
     def done(self, partition: TopicPartition, offset: int) -> None:
         """Finish a frame; one whose partition was forgotten while it was in flight no longer matters.
@@ -59,7 +63,7 @@ class OffsetLedger:
             self._finish_stray(partition, offset)
             return
         entry.pending[offset] = True
-        self.in_flight -= 1
+        self._count(-1)
         while entry.pending and entry.pending[first := next(iter(entry.pending))]:
             del entry.pending[first]
             entry.position = first + 1
@@ -98,7 +102,14 @@ class OffsetLedger:
             if entry is not None:
                 strays = [offset for offset, is_done in entry.pending.items() if not is_done]
                 self._strays.update((partition, offset) for offset in strays)
-                self.in_flight -= len(strays)
+                self._count(-len(strays))
+
+    def _count(self, change: int) -> None:
+        self.in_flight += change
+        if self.in_flight:
+            self.idle.clear()
+        else:
+            self.idle.set()
 
     def _finish_stray(self, partition: TopicPartition, offset: int) -> None:
         try:

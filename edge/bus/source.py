@@ -2,14 +2,12 @@
 
 import asyncio
 import contextlib
-import time
-import traceback
 from collections.abc import Coroutine, Iterable, Mapping
 from typing import Self
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
-from aiokafka.errors import CommitFailedError, CorruptRecordException, IllegalStateError, KafkaError
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from edge.bus.connection import (
     LONGEST_FETCH_MS,
@@ -18,12 +16,13 @@ from edge.bus.connection import (
     start_client,
     wait_for_broker,
 )
+from edge.bus.intake import Intake
 from edge.bus.ledger import OffsetLedger, TopicPartition
 from edge.bus.membership import keep_polling, may_pass
 from edge.bus.topics import existing_topics, is_frame_topic, require_topics
 from edge.bus.watch import BrokerWatch
 from edge.contracts.frame import FrameOrigin, RawFrame
-from edge.errors import BusError, OffsetError
+from edge.errors import BusError
 from edge.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
@@ -55,10 +54,6 @@ _WATCH_INTERVAL_S = 1.0
 _PARTITIONS_MAX_AGE_MS = 10_000  # how old the known number of partitions may get
 _CLOSE_TIMEOUT_S = 10.0
 
-# aiokafka cannot read records whose header names are no UTF-8, nor those behind them in their batch, nor a
-# batch whose checksum is wrong. It would come back to them forever.
-_UNREADABLE = (UnicodeDecodeError, CorruptRecordException)
-
 
 class FrameSource(ConsumerRebalanceListener):
     """The frames of all cameras that fall to this member of the consumer group.
@@ -84,12 +79,8 @@ class FrameSource(ConsumerRebalanceListener):
         self._release_timeout_s = release_timeout_s
         self._discovery_interval_s = discovery_interval_s
         self._ledger = OffsetLedger()
-        self._nothing_in_flight = asyncio.Event()
-        self._nothing_in_flight.set()
-        self._turns: list[TopicPartition] = []  # whoever was served goes to the end
         self._joined = asyncio.Event()  # at least once; a failure counts, too
         self._assigned = asyncio.Event()
-        self._paused: set[TopicPartition] = set()
         self._commit_lock = asyncio.Lock()
         self._failure: BusError | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -107,6 +98,7 @@ class FrameSource(ConsumerRebalanceListener):
             rebalance_timeout_ms=max(_REBALANCE_TIMEOUT_MS, int(release_timeout_s * 1500)),
             metadata_max_age_ms=_PARTITIONS_MAX_AGE_MS,
         )
+        self._intake = Intake(self._consumer, self._ledger)
         self._watch = BrokerWatch(self._consumer, interval_s=watch_interval_s)
 
     async def __aenter__(self) -> Self:
@@ -136,7 +128,7 @@ class FrameSource(ConsumerRebalanceListener):
     @property
     def assigned(self) -> frozenset[TopicPartition]:
         """The partitions that fall to this member; none during a rebalance."""
-        return frozenset(self._turns)
+        return frozenset(self._intake.partitions)
 
     @property
     def in_flight(self) -> int:
@@ -152,7 +144,7 @@ class FrameSource(ConsumerRebalanceListener):
         """Return by (topic, partition) how many frames are not done, as of about a second ago."""
         lags = {
             partition: self._watch.records_behind(partition, self._ledger.position(partition))
-            for partition in self._turns
+            for partition in self._intake.partitions
         }
         return {partition: lag for partition, lag in lags.items() if lag is not None}
 
@@ -167,17 +159,17 @@ class FrameSource(ConsumerRebalanceListener):
             await self._assigned.wait()
             self._raise_failure()
             with contextlib.suppress(IllegalStateError):  # given up meanwhile
-                for partition in list(self._turns):
+                for partition in self._intake.partitions:
                     await self._consumer.position(partition)
-                positioned = bool(self._turns)
+                positioned = bool(self._intake.partitions)
 
     def pause(self, *partitions: TopicPartition) -> None:
         """Take nothing more from these partitions, until they are resumed or assigned anew."""
-        self._paused.update(partitions)
+        self._intake.paused.update(partitions)
 
     def resume(self, *partitions: TopicPartition) -> None:
         """Take from these partitions again."""
-        self._paused.difference_update(partitions)
+        self._intake.paused.difference_update(partitions)
 
     async def poll(self, max_frames: int, *, timeout_s: float = _POLL_S) -> list[RawFrame]:
         """Take in at most so many frames: those that are there, or the first that comes within the time.
@@ -189,14 +181,13 @@ class FrameSource(ConsumerRebalanceListener):
             BusError: Kafka refuses us for good.
         """
         self._raise_failure()
-        wanted = [partition for partition in self._turns if partition not in self._paused]
-        if not self._turns:
+        if not self._intake.partitions:
             await self._wait_for_assignment(timeout_s)
-        elif max_frames < 1 or not wanted:
+        elif max_frames < 1 or not self._intake.wanted:
             await asyncio.sleep(min(_NO_ROOM_S, timeout_s))
         else:
             try:
-                return await self._take(wanted, max_frames, timeout_s)
+                return await self._intake.take(max_frames, timeout_s)
             except KafkaError as error:
                 if not may_pass(error):
                     self._fail(error)
@@ -211,7 +202,6 @@ class FrameSource(ConsumerRebalanceListener):
             OffsetError: the frame is not in flight.
         """
         self._ledger.done(TopicPartition(origin.topic, origin.partition), origin.offset)
-        self._note_in_flight()
 
     async def commit(self) -> None:
         """Commit all that is done; waits for as long as the broker cannot be reached.
@@ -242,20 +232,19 @@ class FrameSource(ConsumerRebalanceListener):
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Begin with the partitions that fall to us."""
-        self._turns = sorted(assigned)
+        self._intake.begin(assigned)
         self._joined.set()
-        if self._turns:
+        if self._intake.partitions:
             self._assigned.set()
-        log.info("partitions assigned", partitions=[f"{name}:{number}" for name, number in self._turns])
+        log.info("partitions assigned", partitions=[f"{name}:{number}" for name, number in sorted(assigned)])
 
     async def _release(self, partitions: Iterable[TopicPartition]) -> None:
         """1. take nothing more in  2. let what is in flight be done  3. commit  4. forget."""
-        self._turns = []
+        self._intake.end()
         self._assigned.clear()
-        self._paused.clear()
         try:
             async with asyncio.timeout(self._release_timeout_s):
-                await self._nothing_in_flight.wait()
+                await self._ledger.idle.wait()
                 await self.commit()
         except TimeoutError:
             log.warning("partitions given up with frames in flight", frames=self._ledger.in_flight)
@@ -264,83 +253,6 @@ class FrameSource(ConsumerRebalanceListener):
         finally:
             self._ledger.forget(partitions)
             self._watch.forget(partitions)
-            self._note_in_flight()
-
-    # --- intake -----------------------------------------------------------------
-
-    async def _take(self, wanted: list[TopicPartition], max_frames: int, timeout_s: float) -> list[RawFrame]:
-        frames = await self._take_what_is_there(wanted, max_frames)
-        if not frames:
-            frames = await self._take_first(wanted, timeout_s)
-        return frames
-
-    async def _take_what_is_there(self, wanted: list[TopicPartition], max_frames: int) -> list[RawFrame]:
-        """Go round the partitions, one frame from each, until there is no more; nothing here waits."""
-        frames: list[RawFrame] = []
-        while wanted and len(frames) < max_frames:
-            served = []
-            for partition in wanted[: max_frames - len(frames)]:
-                frame = await self._take_one(partition)
-                if frame is not None:
-                    frames.append(frame)
-                    served.append(partition)
-            self._turns.sort(key=served.__contains__)  # stable: whoever was served goes behind the others
-            wanted = served
-        return frames
-
-    async def _take_first(self, wanted: list[TopicPartition], timeout_s: float) -> list[RawFrame]:
-        """Wait for the first frame from any of the partitions."""
-        try:
-            async with asyncio.timeout(2 * timeout_s):  # when a rebalance begins, getmany() waits for its end
-                frame = await self._take_one(*wanted, timeout_ms=int(timeout_s * 1000))
-        except TimeoutError:
-            return []
-        return [frame] if frame is not None else []
-
-    async def _take_one(self, *partitions: TopicPartition, timeout_ms: int = 0) -> RawFrame | None:
-        # One at a time: when it comes upon an unreadable record, aiokafka drops the readable ones before it.
-        try:
-            records = await self._consumer.getmany(*partitions, timeout_ms=timeout_ms, max_records=1)
-        except _UNREADABLE as error:
-            return await self._skip_unreadable(_partition_of(error), error)
-        if not self._turns:
-            return None  # given up while we waited: whoever gets the partition reads the frame again
-        return next((self._open(record) for (record,) in records.values()), None)
-
-    async def _skip_unreadable(self, partition: TopicPartition, error: Exception) -> RawFrame:
-        """Pass over a record that cannot be read; it goes on as an empty frame, so that it leaves a trace."""
-        offset = await self._consumer.position(partition)
-        self._consumer.seek(partition, offset + 1)
-        origin = FrameOrigin(partition.topic, partition.partition, offset)
-        log.error("record cannot be read", frame=origin.id, error=repr(error))
-        self._open_in_ledger(partition, offset)
-        return RawFrame(origin, timestamp_ms=int(time.time() * 1000), key=None, headers=(), value=None)
-
-    def _open(self, record: ConsumerRecord[bytes, bytes]) -> RawFrame:
-        self._open_in_ledger(TopicPartition(record.topic, record.partition), record.offset)
-        return RawFrame(
-            FrameOrigin(record.topic, record.partition, record.offset),
-            timestamp_ms=record.timestamp,
-            key=record.key,
-            headers=tuple(record.headers),
-            value=record.value,
-        )
-
-    def _open_in_ledger(self, partition: TopicPartition, offset: int) -> None:
-        try:
-            self._ledger.open(partition, offset)
-        except OffsetError as error:
-            # The topic was deleted and created again, or lost its end with its leader.
-            log.warning("offsets went back", error=str(error))
-            self._ledger.forget([partition])
-            self._ledger.open(partition, offset)
-        self._note_in_flight()
-
-    def _note_in_flight(self) -> None:
-        if self._ledger.in_flight:
-            self._nothing_in_flight.clear()
-        else:
-            self._nothing_in_flight.set()
 
     async def _wait_for_assignment(self, timeout_s: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -405,12 +317,3 @@ class FrameSource(ConsumerRebalanceListener):
     def _raise_failure(self) -> None:
         if self._failure is not None:
             raise self._failure
-
-
-def _partition_of(error: Exception) -> TopicPartition:
-    """Find the partition that aiokafka was reading when it failed, which its error does not tell."""
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        partition = frame.f_locals.get("tp")
-        if isinstance(partition, TopicPartition):
-            return partition
-    raise BusError(f"a record cannot be read: {error!r}") from error

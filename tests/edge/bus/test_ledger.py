@@ -44,7 +44,7 @@ def test_positions_grow_and_stand_before_all_that_is_in_flight(steps: list[tuple
         finished = [offset for offset in opened if offset < min(in_flight, default=opened[-1] + 1)]
         assert position == (finished[-1] + 1 if finished else opened[0])
         assert last is None or position >= last
-        assert ledger.in_flight == len(in_flight)
+        assert (ledger.in_flight, ledger.idle.is_set()) == (len(in_flight), not in_flight)
         last = position
 
 

@@ -1,0 +1,129 @@
+"""How frames are taken out of a consumer: fairly, in order, and past what cannot be read."""
+
+import asyncio
+import time
+import traceback
+from collections.abc import Iterable
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka.errors import CorruptRecordException
+
+from edge.bus.ledger import OffsetLedger, TopicPartition
+from edge.contracts.frame import FrameOrigin, RawFrame
+from edge.errors import BusError, OffsetError
+
+log = structlog.get_logger(__name__)
+
+# aiokafka cannot read records whose header names are no UTF-8, nor those behind them in their batch, nor a
+# batch whose checksum is wrong. It would come back to them forever.
+_UNREADABLE = (UnicodeDecodeError, CorruptRecordException)
+
+
+class Intake:
+    """Takes frames from partitions in turns, one from each, and opens them in the ledger.
+
+    What aiokafka has fetched and nobody takes stays fetched, and no more is fetched of that partition: a
+    camera that is not wanted, or a pipeline that has no room, costs the memory of one fetch and no traffic.
+    (aiokafka's own pause() drops what is fetched, and gets it again on resume().)
+    """
+
+    def __init__(self, consumer: AIOKafkaConsumer, ledger: OffsetLedger) -> None:
+        self.paused: set[TopicPartition] = set()
+        self._consumer = consumer
+        self._ledger = ledger
+        self._turns: list[TopicPartition] = []  # whoever was served goes to the end
+
+    @property
+    def partitions(self) -> list[TopicPartition]:
+        """What there is to take from."""
+        return list(self._turns)
+
+    @property
+    def wanted(self) -> list[TopicPartition]:
+        """What is not paused, whoever waits longest first."""
+        return [partition for partition in self._turns if partition not in self.paused]
+
+    def begin(self, partitions: Iterable[TopicPartition]) -> None:
+        """Take from these partitions from now on."""
+        self._turns = sorted(partitions)
+
+    def end(self) -> None:
+        """Take nothing more, and forget who is paused."""
+        self._turns = []
+        self.paused.clear()
+
+    async def take(self, max_frames: int, timeout_s: float) -> list[RawFrame]:
+        """Take at most so many frames: those that are there, or the first that comes within the time."""
+        return await self._take_what_is_there(max_frames) or await self._take_first(timeout_s)
+
+    async def _take_what_is_there(self, max_frames: int) -> list[RawFrame]:
+        """Go round the partitions until there is no more; nothing here waits."""
+        frames: list[RawFrame] = []
+        wanted = self.wanted
+        while wanted and len(frames) < max_frames:
+            served = []
+            for partition in wanted[: max_frames - len(frames)]:
+                frame = await self._take_one(partition)
+                if frame is not None:
+                    frames.append(frame)
+                    served.append(partition)
+            self._turns.sort(key=served.__contains__)  # stable: the others keep their order before them
+            wanted = served
+        return frames
+
+    async def _take_first(self, timeout_s: float) -> list[RawFrame]:
+        """Wait for the first frame from any of the partitions."""
+        try:
+            async with asyncio.timeout(2 * timeout_s):  # when a rebalance begins, getmany() waits for its end
+                frame = await self._take_one(*self.wanted, timeout_ms=int(timeout_s * 1000))
+        except TimeoutError:
+            return []
+        return [frame] if frame is not None else []
+
+    async def _take_one(self, *partitions: TopicPartition, timeout_ms: int = 0) -> RawFrame | None:
+        # One at a time: when it comes upon an unreadable record, aiokafka drops the readable ones before it.
+        try:
+            records = await self._consumer.getmany(*partitions, timeout_ms=timeout_ms, max_records=1)
+        except _UNREADABLE as error:
+            return await self._skip_unreadable(_partition_of(error), error)
+        if not self._turns:
+            return None  # given up while we waited: whoever gets the partition reads the frame again
+        return next((self._accept(record) for (record,) in records.values()), None)
+
+    async def _skip_unreadable(self, partition: TopicPartition, error: Exception) -> RawFrame:
+        """Pass over a record that cannot be read; it goes on as an empty frame, so that it leaves a trace."""
+        offset = await self._consumer.position(partition)
+        self._consumer.seek(partition, offset + 1)
+        origin = FrameOrigin(partition.topic, partition.partition, offset)
+        log.error("record cannot be read", frame=origin.id, error=repr(error))
+        self._open(partition, offset)
+        return RawFrame(origin, timestamp_ms=int(time.time() * 1000), key=None, headers=(), value=None)
+
+    def _accept(self, record: ConsumerRecord[bytes, bytes]) -> RawFrame:
+        self._open(TopicPartition(record.topic, record.partition), record.offset)
+        return RawFrame(
+            FrameOrigin(record.topic, record.partition, record.offset),
+            timestamp_ms=record.timestamp,
+            key=record.key,
+            headers=tuple(record.headers),
+            value=record.value,
+        )
+
+    def _open(self, partition: TopicPartition, offset: int) -> None:
+        try:
+            self._ledger.open(partition, offset)
+        except OffsetError as error:
+            # The topic was deleted and created again, or lost its end with its leader.
+            log.warning("offsets went back", error=str(error))
+            self._ledger.forget([partition])
+            self._ledger.open(partition, offset)
+
+
+def _partition_of(error: Exception) -> TopicPartition:
+    """Find the partition that aiokafka was reading when it failed, which its error does not tell."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        partition = frame.f_locals.get("tp")
+        if isinstance(partition, TopicPartition):
+            return partition
+    raise BusError(f"a record cannot be read: {error!r}") from error
