@@ -1,10 +1,8 @@
 """The composition root of the service: settings in, a running daemon out."""
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from typing import TypeVar
 
 import structlog
 
@@ -20,6 +18,7 @@ from edge.pipeline.identify import Identifier
 from edge.pipeline.inference import InferenceStage
 from edge.pipeline.supervisor import Pipeline
 from edge.settings import ModelSettings, Settings
+from edge.stopping import unless_stopped
 from edge.telemetry.health import CheckResult, Health
 from edge.telemetry.http import HttpServer
 from edge.telemetry.metrics import Metrics
@@ -27,12 +26,6 @@ from edge.vision.fake import FakeRuntime
 from edge.vision.runtime import BUNDLED_MODEL, Runtime, load_runtime
 
 log = structlog.get_logger(__name__)
-
-Result = TypeVar("Result")
-
-
-class _StoppedError(Exception):
-    """The daemon was stopped before it was ready."""
 
 
 class Daemon:
@@ -61,8 +54,8 @@ class Daemon:
         """
         self._register_checks()
         async with AsyncExitStack() as stack:
-            with contextlib.suppress(_StoppedError):
-                pipeline = await _unless(stop, self._start(stack))
+            pipeline = await unless_stopped(stop, self._start(stack))
+            if pipeline is not None:
                 await pipeline.run(stop)
         log.info("stopped")
 
@@ -157,18 +150,3 @@ def load_model(model: ModelSettings) -> Runtime:
         threads=model.threads,
         score_threshold=model.score_threshold,
     )
-
-
-async def _unless(stop: asyncio.Event, starting: Awaitable[Result]) -> Result:
-    """Wait for the start, but no longer than until the stop."""
-    start = asyncio.ensure_future(starting)
-    stopped = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({start, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if not start.done():
-            start.cancel()
-            await asyncio.wait({start})
-            raise _StoppedError
-        return await start
-    finally:
-        stopped.cancel()

@@ -60,7 +60,7 @@ class ModelMismatchError(ModelError):
 
 
 class ImageSourceError(ConfigurationError):
-    """Images were asked for where there are none; the message names the place, or the file that is no image."""
+    """There are no images at a place, or a file is none; the message names it."""
 
 
 class MissingTopicError(ConfigurationError):

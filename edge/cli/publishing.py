@@ -13,8 +13,8 @@ from rich.text import Text
 from edge.bus.publisher import Publisher
 from edge.bus.topics import ensure_topics
 from edge.cli.signals import stop_on_signals
-from edge.cli.stopping import unless_stopped
 from edge.settings import KafkaSettings, Settings
+from edge.stopping import unless_stopped
 from producers.camera import Camera, CameraStatistics
 from producers.pacing import Interval, Pacer
 from producers.source import ImageSource

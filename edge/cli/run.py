@@ -23,9 +23,7 @@ def run(
     topic: Annotated[
         list[str] | None, Flag(help="Frame topic, may be repeated. `kafka.frame_topics`")
     ] = None,
-    model: Annotated[
-        Path | None, Flag(help="Folder with config.yaml and weights. `model.path`")
-    ] = None,
+    model: Annotated[Path | None, Flag(help="Folder with config.yaml and weights. `model.path`")] = None,
     runtime: Annotated[str | None, Flag(help="native or fake. `model.runtime`")] = None,
     device: Annotated[str | None, Flag(help="auto, cpu, cuda, cuda:1 ... `model.device`")] = None,
     max_batch: Annotated[int | None, Flag(help="Frames a batch at most. `pipeline.max_batch`")] = None,

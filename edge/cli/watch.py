@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from edge.cli.signals import stop_on_signals
-from edge.cli.stopping import unless_stopped
+from edge.stopping import unless_stopped
 
 Option = typer.Option
 

@@ -17,6 +17,7 @@ from edge.demo.bookkeeper import Bookkeeper
 from edge.demo.counting import CountingPublisher
 from edge.demo.options import DemoOptions
 from edge.settings import KafkaSettings
+from edge.stopping import unless_stopped
 from producers.camera import Camera
 from producers.pacing import Pacer, by_rate
 from producers.strip import MovingStrip
@@ -67,7 +68,7 @@ class DemoSession:
         async with asyncio.TaskGroup() as parts:
             bookkeeping = parts.create_task(books.run())
             inspecting = parts.create_task(daemon.run(daemon_stop))
-            if await _happens(daemon.ready, unless=stop):
+            if await unless_stopped(stop, daemon.ready.wait()):
                 on_ready(daemon)
                 await self._run_cameras(publisher, stop)
                 await self._close_account()
@@ -103,12 +104,3 @@ class DemoSession:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLOSING_TIMEOUT_S):
                 await self.account.closed()
-
-
-async def _happens(event: asyncio.Event, *, unless: asyncio.Event) -> bool:
-    """Wait for one of two events; returns whether the first one happened."""
-    waiting = [asyncio.create_task(each.wait()) for each in (event, unless)]
-    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    for task in waiting:
-        task.cancel()
-    return event.is_set()

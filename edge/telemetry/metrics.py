@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-# 1 ms to 30 s: a GPU's batch lies at the lower end, a CPU's in the middle, a line falling behind at the upper.
+# 1 ms to 30 s: a GPU's batch lies at the lower end, a CPU's in the middle, a line that falls behind beyond.
 LATENCY_BUCKETS_S = (
     *(0.001, 0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075),
     *(0.1, 0.15, 0.25, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 20, 30),

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from edge.cli.stopping import unless_stopped
+from edge.stopping import unless_stopped
 
 
 async def test_work_that_ends_in_time_gives_its_result() -> None:
