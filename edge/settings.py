@@ -22,6 +22,9 @@ Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 
 MEBIBYTE = 2**20
 
+_HOST = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?"
+_HOSTS = rf"^\s*{_HOST}(\s*,\s*{_HOST})*\s*$"
+
 
 def _checked_pattern(pattern: str) -> str:
     try:
@@ -45,7 +48,7 @@ class KafkaSettings(_Section):
     """Where the broker is, and the names of the topics."""
 
     bootstrap_servers: str = Field(
-        default="localhost:9092", min_length=1, description="host:port, comma separated"
+        default="localhost:9092", pattern=_HOSTS, description="host:port, comma separated"
     )
     client_id: str = Field(default="stripsight", description="how the daemon is called in the broker's logs")
     group_id: str = Field(
@@ -80,6 +83,9 @@ class KafkaSettings(_Section):
     )
     ssl_ca_file: Path | None = Field(
         default=None, description="PEM file of the authority that signed the brokers"
+    )
+    session_timeout_ms: Annotated[int, Field(ge=1000)] = Field(
+        default=10_000, description="after so long without a heartbeat a daemon's cameras go to another one"
     )
     request_timeout_ms: PositiveInt = Field(
         default=40_000, description="how long a request to the broker may take"

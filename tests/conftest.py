@@ -65,6 +65,8 @@ def kafka(kafka_bootstrap: str) -> KafkaSettings:
         defects_topic=f"{name}.defects",
         inspections_topic=f"{name}.inspections",
         dead_letter_topic=f"{name}.frames.dead-letter",
+        # The mock cluster waits in each rebalance for nearly so long; Kafka allows none below 6 s.
+        session_timeout_ms=6000 if "STRIPSIGHT_TEST_KAFKA" in os.environ else 1500,
     )
 
 

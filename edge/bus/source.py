@@ -38,10 +38,8 @@ _NO_ROOM_S = 0.01
 # in memory until poll() takes them; this bounds them for each broker.
 _FETCH_BYTES = 50 * 2**20
 
-# A member that died is noticed after the session timeout, and its cameras wait as long. Heartbeats come from
-# the event loop, which nothing here blocks for even one of these three heartbeats.
-_SESSION_TIMEOUT_MS = 10_000
-_HEARTBEAT_INTERVAL_MS = 3_000
+# Heartbeats come from the event loop, which nothing here blocks for even one of so many to a session.
+_HEARTBEATS_A_SESSION = 3
 
 # In a rebalance all members finish what they have in flight; meanwhile no camera is inspected. Batches take
 # well under a second each, so 30 s is for a model that hangs: its frames are then inspected elsewhere, too.
@@ -69,8 +67,7 @@ class FrameSource(ConsumerRebalanceListener):
         self,
         kafka: KafkaSettings,
         *,
-        session_timeout_ms: int = _SESSION_TIMEOUT_MS,
-        heartbeat_interval_ms: int = _HEARTBEAT_INTERVAL_MS,
+        heartbeat_interval_ms: int | None = None,
         release_timeout_s: float = _RELEASE_TIMEOUT_S,
         discovery_interval_s: float = _DISCOVERY_INTERVAL_S,
         watch_interval_s: float = _WATCH_INTERVAL_S,
@@ -93,8 +90,8 @@ class FrameSource(ConsumerRebalanceListener):
             fetch_max_wait_ms=LONGEST_FETCH_MS,
             fetch_max_bytes=max(_FETCH_BYTES, largest_frame_bytes(kafka)),
             max_partition_fetch_bytes=largest_frame_bytes(kafka),
-            session_timeout_ms=session_timeout_ms,
-            heartbeat_interval_ms=heartbeat_interval_ms,
+            session_timeout_ms=kafka.session_timeout_ms,
+            heartbeat_interval_ms=heartbeat_interval_ms or kafka.session_timeout_ms // _HEARTBEATS_A_SESSION,
             rebalance_timeout_ms=max(_REBALANCE_TIMEOUT_MS, int(release_timeout_s * 1500)),
             metadata_max_age_ms=_PARTITIONS_MAX_AGE_MS,
         )

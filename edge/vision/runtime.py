@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from edge.errors import InferenceError, SettingsError
 from edge.vision.detections import Detections
+from edge.vision.model_folder import read_model_folder
 
 Image = npt.NDArray[np.uint8]
 
@@ -63,7 +64,7 @@ def load_runtime(
         ModelError: the model folder cannot be served.
     """
     if name == "native":
-        # Only here is torch needed, and it takes seconds to import.
+        read_model_folder(model)  # names a wrong folder at once: torch takes seconds to import
         from edge.vision.native.runtime import NativeRuntime  # noqa: PLC0415
 
         return NativeRuntime(

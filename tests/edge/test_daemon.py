@@ -51,6 +51,7 @@ async def settings(kafka_bootstrap: str) -> Settings:
         defects_topic=f"defects-{run}",
         inspections_topic=f"inspections-{run}",
         dead_letter_topic=f"dead-letter-{run}",
+        session_timeout_ms=2000,  # the embedded broker waits so long for a member that was killed
     )
     await ensure_topics(kafka)
     await ensure_topics(kafka, topics)

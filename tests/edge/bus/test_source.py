@@ -18,13 +18,11 @@ Until = Callable[..., Awaitable[object]]
 
 pytestmark = pytest.mark.usefixtures("mock_groups")
 
-# The mock cluster waits in each rebalance for the session timeout less a second; Kafka allows none below 6 s.
 ON_KAFKA = "STRIPSIGHT_TEST_KAFKA" in os.environ
 QUICK = {
     "discovery_interval_s": 0.05,
     "watch_interval_s": 0.05,
     "heartbeat_interval_ms": 50,
-    "session_timeout_ms": 6000 if ON_KAFKA else 1500,
 }
 
 
