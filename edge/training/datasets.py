@@ -17,10 +17,11 @@ from edge.training.synthetic.chance import chance
 
 # Crops taken of each synthetic frame, which costs more to draw than to cut.
 _CROPS_PER_FRAME = 2
-_AT_DEFECT = 0.85
+_AT_DEFECT = 0.7
+_AT_EDGE = 0.35
 _JPEG_QUALITY = (80, 96)
 _MOST_PASTED = 4
-_CLEAN = 1 / 8
+_CLEAN = 1 / 5
 _BLACK = 10  # grey level below which a column lies beside the strip
 _TRAINING_SEED = 1_000_000  # seeds below are for validation and for demonstrations
 
@@ -75,7 +76,7 @@ class TrainingStream(IterableDataset[Example]):
 
     def _synthetic_crops(self, seed: int, rng: np.random.Generator) -> Iterator[Sample]:
         strip = SyntheticStrip(
-            _TRAINING_SEED + seed, defect_rate=0.9, frames_per_coil=3, combinations=BALANCED_COMBINATIONS
+            _TRAINING_SEED + seed, defect_rate=0.8, frames_per_coil=3, combinations=BALANCED_COMBINATIONS
         )
         index = int(rng.integers(1_000_000_000))
         while True:
@@ -94,7 +95,7 @@ class TrainingStream(IterableDataset[Example]):
 
 
 class _RealFrames:
-    """Real frames, drawn so that rare classes are not drowned, and one draw in eight is clean."""
+    """Real frames, drawn so that rare classes are not drowned, and one draw in five is clean."""
 
     def __init__(self, frames: Sequence[Sample]) -> None:
         self._clean = [f for f in frames if not f.instances] or list(frames)
@@ -151,11 +152,13 @@ def to_example(sample: Sample) -> Example:
 
 
 def _steel_column(sample: Sample, rng: np.random.Generator) -> int:
-    """A random column that shows steel; any where none does."""
+    """A random column that shows steel, often the first or the last: strip edges look like defects."""
     steel = np.flatnonzero(sample.image[::8].mean(axis=0) > _BLACK)
-    return (
-        int(steel[int(rng.integers(steel.size))]) if steel.size else int(rng.integers(sample.image.shape[1]))
-    )
+    if not steel.size:
+        return int(rng.integers(sample.image.shape[1]))
+    if chance(_AT_EDGE, rng):
+        return int(steel[rng.choice([0, -1])])
+    return int(steel[int(rng.integers(steel.size))])
 
 
 def _offset_showing(low: int, high: int, window: int, whole: int, rng: np.random.Generator) -> int:

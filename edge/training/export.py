@@ -52,7 +52,7 @@ def write_folder(
     out.mkdir(parents=True, exist_ok=True)
     if (out / "config.yaml").resolve() != config.resolve():
         shutil.copyfile(config, out / "config.yaml")
-    safetensors.torch.save_file(weights, out / WEIGHTS_FILE)
+    (out / WEIGHTS_FILE).write_bytes(safetensors.torch.save(weights))
     description = {"name": name, "classes": list(thresholds), "score_thresholds": thresholds}
     (out / DESCRIPTION_FILE).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 

@@ -22,7 +22,7 @@ _JPEG_QUALITY = 90
 def synthetic_frames(count: int, *, seed: int = SYNTHETIC_SEED, balanced: bool = True) -> list[Sample]:
     """Frames of as many coils as possible, through JPEG as a camera would send them.
 
-    ``balanced`` shows every class about equally often; else the mix is Severstal's, with 3.5 % of class 2.
+    ``balanced`` shows every class often; else the mix is Severstal's, with 3.5 % of class 2.
     """
     strip = SyntheticStrip(seed, frames_per_coil=1, combinations=BALANCED_COMBINATIONS if balanced else None)
     samples = []

@@ -72,9 +72,9 @@ def _paint_pits(steel: Image, mask: Crop, rng: np.random.Generator) -> None:
 def _paint_hairline(steel: Image, mask: Crop, rng: np.random.Generator) -> None:
     """Class 2: one faint dark line, 2 to 5 px wide, or a pair of them, from end to end of the mask."""
     lines = 2 if chance(0.3, rng) else 1
-    depth = rng.uniform(0.2, 0.45)
+    depth = rng.uniform(0.16, 0.32)
     for place in rng.uniform(0.32, 0.68, lines):
-        _line(steel, mask, _Stroke(place, rng.uniform(1.6, 4.5), -depth / lines**0.5), rng)
+        _line(steel, mask, _Stroke(place, rng.uniform(1.6, 3.6), -depth / lines**0.5), rng)
 
 
 def _paint_abrasion(steel: Image, mask: Crop, rng: np.random.Generator) -> None:
@@ -118,11 +118,14 @@ def _paint_scale(steel: Image, mask: Crop, rng: np.random.Generator) -> None:
 
 def _streak_bundle(steel: Image, mask: Crop, rng: np.random.Generator) -> None:
     width = mask.shape[1]
-    lines = max(1, int(rng.poisson(width / 14)))
+    lines = 1 + int(rng.poisson(width / 14))
     sign = -1.0 if chance(0.8, rng) else 1.0
-    depth = rng.uniform(0.15, 0.5)
+    # A single scratch is a strong one: else it would be a hairline.
+    depth = rng.uniform(0.35, 0.65) if lines == 1 else rng.uniform(0.2, 0.55)
     for place in rng.uniform(0.25 if lines == 1 else 0.12, 0.75 if lines == 1 else 0.88, lines):
-        stroke = _Stroke(place, rng.uniform(1.2, 6.0), sign * depth * rng.uniform(0.5, 1.2))
+        stroke = _Stroke(
+            place, rng.uniform(2.5 if lines == 1 else 1.2, 7.0), sign * depth * rng.uniform(0.5, 1.2)
+        )
         _line(steel, mask, stroke, rng)
 
 
@@ -130,7 +133,7 @@ def _slivers(steel: Image, mask: Crop, rng: np.random.Generator) -> None:
     """Short dark dashes along the rolling direction."""
     height, width = mask.shape
     canvas = np.zeros((height, width), np.float32)
-    for _ in range(int(rng.integers(2, 5 + mask.size // 2500))):
+    for _ in range(int(rng.integers(3, 6 + mask.size // 2500))):
         half = (int(rng.integers(1, 4)), int(rng.integers(4, 8 + height // 6)))
         place = (int(rng.uniform(0.2, 0.8) * width), int(rng.uniform(0.1, 0.9) * height))
         cv2.ellipse(canvas, place, half, float(rng.normal(0, 5)), 0, 360, -rng.uniform(0.25, 0.6), -1)
