@@ -10,7 +10,7 @@ from edge.errors import ModelFileError, ModelMismatchError
 from edge.vision.native.config import Config, Fraction, read_config
 
 CONFIG_FILE = "config.yaml"
-WEIGHTS_FILES = ("model.safetensors", "model.pth")
+WEIGHTS_FILES = ("model.safetensors", "model.pth", "model.pkl")
 DESCRIPTION_FILE = "model.json"
 VERSION_DIGITS = 12
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from edge.errors import ModelFileError, ModelMismatchError
+from edge.vision.native.zoo_pickle import read_zoo_pickle
 
 # These hold nothing that inference reads: batch norm's step counter, and what old checkpoints carry along
 # although the config tells it.
@@ -19,7 +20,10 @@ MAX_NAMED_DIFFERENCES = 8
 
 
 def read_weights(file: Path) -> dict[str, Tensor]:
-    """Read ``.safetensors`` or ``.pth`` (a state dict, or ``{"model": state dict}``) with float32 values.
+    """Read weights with float32 values.
+
+    Formats: ``.safetensors``, ``.pth`` (a state dict, or ``{"model": state dict}``), and ``.pkl`` as
+    Detectron2's model zoo has it.
 
     Raises:
         ModelFileError: the file is missing or unreadable, wants to execute code, or holds anything but finite
@@ -63,7 +67,9 @@ def _read(file: Path) -> dict[str, Any]:
         return _read_safetensors(file)
     if file.suffix == ".pth":
         return _read_pth(file)
-    raise ModelFileError(f"{file}: '{file.suffix}' is not read; weights are .safetensors or .pth")
+    if file.suffix == ".pkl":
+        return read_zoo_pickle(file)
+    raise ModelFileError(f"{file}: '{file.suffix}' is not read; weights are .safetensors, .pth or .pkl")
 
 
 def _read_safetensors(file: Path) -> dict[str, Any]:

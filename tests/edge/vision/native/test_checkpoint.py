@@ -72,12 +72,14 @@ def test_a_truncated_checkpoint_is_named(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_and_a_foreign_format_are_named(tmp_path: Path) -> None:
-    """There is no such file; and pickles without weights_only are not read."""
+    """There is no such file; and formats that are not known are not guessed."""
     with pytest.raises(ModelFileError, match=r"model\.pth: there is no such file"):
         read_weights(tmp_path / "model.pth")
-    (tmp_path / "model.pkl").touch()
-    with pytest.raises(ModelFileError, match=r"'\.pkl' is not read; weights are \.safetensors or \.pth"):
-        read_weights(tmp_path / "model.pkl")
+    (tmp_path / "model.onnx").touch()
+    with pytest.raises(
+        ModelFileError, match=r"'\.onnx' is not read; weights are \.safetensors, \.pth or \.pkl"
+    ):
+        read_weights(tmp_path / "model.onnx")
 
 
 @pytest.mark.parametrize(
