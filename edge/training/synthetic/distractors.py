@@ -84,15 +84,15 @@ def _dust(steel: Image, rng: np.random.Generator) -> None:
 def _hairline(steel: Image, rng: np.random.Generator) -> None:
     """A scratch one pixel wide, too fine to matter."""
     patch = _patch(steel, int(rng.integers(40, 200)), 1, rng)
-    patch *= 1.0 + rng.uniform(-0.12, 0.12)
+    patch *= 1.0 + rng.uniform(-0.1, 0.1)
 
 
 # Mean number of each in a frame that is all steel.
 _PAINTERS: tuple[tuple[Painter, float], ...] = (
-    (_sliver, 1.6),
+    (_sliver, 1.2),
     (_stain, 0.7),
     (_water_mark, 0.7),
     (_chalk, 0.06),
     (_dust, 14.0),
-    (_hairline, 1.0),
+    (_hairline, 0.5),
 )
