@@ -1,5 +1,6 @@
 """Type and size of an encoded image, told from its first bytes without decoding it."""
 
+import re
 from dataclasses import dataclass
 
 JPEG = "image/jpeg"
@@ -13,6 +14,11 @@ _PNG_GREY_COLOUR_TYPES = (0, 4)
 # Start-of-frame markers carry the size (ITU-T T.81, table B.1); C4, C8 and CC among them are others.
 _SOF_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _MARKERS_WITHOUT_LENGTH = frozenset([0x01, *range(0xD0, 0xD9)])
+
+# A camera's JPEG has about ten segments before its size, none of them padded. What has more is no image, and
+# must not keep anybody busy: the walk ends within a millisecond, whatever the bytes are.
+_MOST_SEGMENTS = 1000
+_MARKER = re.compile(rb"\xff{1,64}([^\xff])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +63,15 @@ def _read_png(value: bytes) -> ImageHeader | None:
 def _read_jpeg(value: bytes) -> ImageHeader | None:
     """Walk the marker segments up to the start of frame (ITU-T T.81, annex B)."""
     at = 2
-    while at + 10 <= len(value) and value[at] == 0xFF:  # noqa: PLR2004 - every marker begins with FF
-        marker = value[at + 1]
+    for _ in range(_MOST_SEGMENTS):
+        found = _MARKER.match(value, at)
+        if found is None or found.end() + 8 > len(value):
+            return None
+        marker, at = found[1][0], found.end()
         if marker in _SOF_MARKERS:
-            height = int.from_bytes(value[at + 5 : at + 7], "big")
-            width = int.from_bytes(value[at + 7 : at + 9], "big")
-            return ImageHeader(JPEG, width, height, grey=value[at + 9] == 1)
-        at += _segment_length(value, at, marker)
+            height = int.from_bytes(value[at + 3 : at + 5], "big")
+            width = int.from_bytes(value[at + 5 : at + 7], "big")
+            return ImageHeader(JPEG, width, height, grey=value[at + 7] == 1)
+        if marker not in _MARKERS_WITHOUT_LENGTH:
+            at += int.from_bytes(value[at : at + 2], "big")
     return None
-
-
-def _segment_length(value: bytes, at: int, marker: int) -> int:
-    if marker == 0xFF:  # noqa: PLR2004 - a fill byte before the marker
-        return 1
-    if marker in _MARKERS_WITHOUT_LENGTH:
-        return 2
-    return 2 + int.from_bytes(value[at + 2 : at + 4], "big")

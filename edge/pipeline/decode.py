@@ -93,7 +93,8 @@ def _decode_jpeg(value: bytes, header: ImageHeader) -> Image:
 
 
 def _decode_png(value: bytes, header: ImageHeader) -> Image:
-    flags = cv2.IMREAD_GRAYSCALE if header.grey else cv2.IMREAD_COLOR
+    # A camera's pixels lie as they were taken: an orientation in the file would turn the strip.
+    flags = cv2.IMREAD_IGNORE_ORIENTATION | (cv2.IMREAD_GRAYSCALE if header.grey else cv2.IMREAD_COLOR)
     try:
         image = cv2.imdecode(np.frombuffer(value, np.uint8), flags)
     except cv2.error as error:

@@ -11,6 +11,7 @@ from edge.errors import EmptyFrameError, UnknownCameraError
 from edge.settings import CameraSettings
 
 _UNCONFIGURED = CameraSettings()
+_LATEST_MS = datetime(9999, 1, 1, tzinfo=UTC).timestamp() * 1000
 
 
 class Identifier:
@@ -96,4 +97,7 @@ def _position(
 
 
 def _timestamp(raw: RawFrame) -> datetime:
-    return datetime.fromtimestamp(max(raw.timestamp_ms, 0) / 1000, UTC)
+    """Kafka's time stamp; a record without a sensible one (-1, or beyond all calendars) came just now."""
+    if 0 < raw.timestamp_ms < _LATEST_MS:
+        return datetime.fromtimestamp(raw.timestamp_ms / 1000, UTC)
+    return datetime.now(UTC)

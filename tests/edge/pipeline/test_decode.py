@@ -69,6 +69,18 @@ def test_sixteen_bit_png_becomes_eight_bit() -> None:
     assert np.array_equal(decode_image(value, PNG, max_pixels=LIMIT), gradient())
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_orientation_in_the_file_does_not_turn_the_strip(orientation: int) -> None:
+    """Pixels stay where the camera took them, whatever an eXIf chunk says."""
+    tiff = b"II*\0\x08\0\0\0\x01\0" + struct.pack("<HHIHH", 0x0112, 3, 1, orientation, 0) + bytes(4)
+    chunk = b"eXIf" + tiff
+    value = encoded(gradient(), ".png")
+    turned = (
+        value[:33] + struct.pack(">I", len(tiff)) + chunk + struct.pack(">I", zlib.crc32(chunk)) + value[33:]
+    )
+    assert np.array_equal(decode_image(turned, PNG, max_pixels=LIMIT), gradient())
+
+
 def test_raw_mono8_is_taken_as_it_is() -> None:
     """Raw pixels need no decoder, only their size."""
     image = gradient()

@@ -24,9 +24,9 @@ def raw_frame(
     key: bytes | None = b"cam1",
     headers: tuple[tuple[str, bytes], ...] = (),
     value: bytes | None = PNG_32_ROWS,
+    timestamp_ms: int = int(NOON.timestamp() * 1000),
 ) -> RawFrame:
     """A record of a frame topic."""
-    timestamp_ms = int(NOON.timestamp() * 1000)
     return RawFrame(FrameOrigin(topic, 0, offset), timestamp_ms, key, headers, value)
 
 
@@ -104,3 +104,12 @@ def test_a_frame_that_cannot_be_identified_is_still_referred_to() -> None:
     reference = Identifier("line-1", CAMERAS).reference(raw_frame(headers=(("ce_sequence", b"x"),)))
     assert (reference.id, reference.camera, reference.line) == ("frames.cam1:0:7", "cam1", "line-1")
     assert (reference.sequence, reference.captured_at) == (None, NOON)
+
+
+@pytest.mark.parametrize("timestamp_ms", [-(2**63), -1, 0, 2**60, 2**63 - 1])
+def test_any_time_stamp_of_kafka_is_survived(timestamp_ms: int) -> None:
+    """A record without a time stamp, or with one beyond all calendars, is taken as captured now."""
+    before = datetime.now(UTC)
+    raw = raw_frame(timestamp_ms=timestamp_ms)
+    assert Identifier("line-1", CAMERAS).identify(raw).metadata.captured_at >= before
+    assert Identifier("line-1", CAMERAS).reference(raw).captured_at >= before
