@@ -17,6 +17,8 @@ Record = TypeVar("Record", bound=msgspec.Struct)
 NARROWEST = 100
 _GAP = "  "
 _WIDEST_NAME = 24
+_UNKNOWN = "-"
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _OUTCOME_STYLES = {"inspected": "green", "skipped": "yellow", "failed": "bold red"}
 
 
@@ -69,7 +71,7 @@ def defect_table(width: int | None = None) -> RollingTable[Defect]:
             Column("time", lambda defect: _time(defect.frame.captured_at), 8),
             Column("line", lambda defect: defect.frame.line, 6, is_name=True),
             Column("camera", lambda defect: defect.frame.camera, 8, is_name=True),
-            Column("coil", lambda defect: defect.frame.coil or "-", 8, is_name=True),
+            Column("coil", lambda defect: defect.frame.coil or _UNKNOWN, 8, is_name=True),
             Column("class", _class, 13, is_name=True),
             Column("score", lambda defect: f"{defect.score:.2f}", 5, "right"),
             Column("x mm", lambda defect: f"{defect.box_mm.x0:.0f}", 6, "right"),
@@ -88,7 +90,7 @@ def inspection_table(width: int | None = None) -> RollingTable[Inspection]:
             Column("time", lambda inspection: _time(inspection.frame.captured_at), 8),
             Column("line", lambda inspection: inspection.frame.line, 6, is_name=True),
             Column("camera", lambda inspection: inspection.frame.camera, 8, is_name=True),
-            Column("coil", lambda inspection: inspection.frame.coil or "-", 8, is_name=True),
+            Column("coil", lambda inspection: inspection.frame.coil or _UNKNOWN, 8, is_name=True),
             Column("frame", lambda inspection: _number(inspection.frame.sequence), 8, "right"),
             Column("y mm", lambda inspection: _number(_position(inspection)), 8, "right"),
             Column("outcome", _outcome, 9),
@@ -101,11 +103,17 @@ def inspection_table(width: int | None = None) -> RollingTable[Inspection]:
 
 
 def _as_text(cell: str | Text) -> Text:
-    return cell if isinstance(cell, Text) else Text(cell)
+    """Make a cell that is safe on a terminal: what is no character for people might be a command to it."""
+    text = cell if isinstance(cell, Text) else Text(cell)
+    shown = "".join(each if each.isprintable() else _REPLACEMENT for each in text.plain)
+    return text if shown == text.plain else Text(shown, style=text.style)
 
 
 def _time(moment: datetime) -> str:
-    return f"{moment.astimezone():%H:%M:%S}"
+    try:
+        return f"{moment.astimezone():%H:%M:%S}"
+    except (OverflowError, ValueError, OSError):  # beyond what the calendar has in this time zone
+        return _UNKNOWN
 
 
 def _class(defect: Defect) -> Text:
@@ -132,4 +140,4 @@ def _outcome(inspection: Inspection) -> Text:
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0f}"
+    return _UNKNOWN if value is None else f"{value:.0f}"

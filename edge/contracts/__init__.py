@@ -1,6 +1,6 @@
 """The records on the topics: frames in; inspections, defects and dead letters out.
 
-No I/O and no heavy imports here: any camera process or consumer may import this package alone.
+No I/O and no torch here: any camera process or consumer may import this package alone.
 """
 
 from edge.contracts.frame import Frame, FrameMetadata, FrameOrigin, RawFrame

@@ -7,12 +7,13 @@ prefix ``ce_``; extension attributes have lower-case letters and digits only, he
 import math
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
-from edge.contracts.frame import FrameHeaders, FrameMetadata, Headers
+from edge.contracts.frame import EARLIEST_TIME, LATEST_TIME, FrameHeaders, FrameMetadata, Headers
 from edge.errors import HeaderError
 
 SPEC_VERSION = "1.0"
@@ -53,6 +54,8 @@ def encode_headers(metadata: FrameMetadata) -> Headers:
 def decode_headers(headers: Iterable[tuple[str, bytes | None]]) -> FrameHeaders:
     """Read what the camera said; headers that are not ours are left alone, a repeated one counts last.
 
+    Times are returned in UTC.
+
     Raises:
         HeaderError: a header of ours holds what its field does not allow; the message names it.
     """
@@ -72,7 +75,15 @@ def _decode_value(name: str, field: str, value: bytes) -> Any:
         raise HeaderError(f"header {name}: {_shown(value)} is not allowed: {error}") from None
     if isinstance(decoded, float) and not _is_plain_number(value):
         raise HeaderError(f"header {name}: {_shown(value)} is not a finite decimal number")
-    return decoded
+    return _in_utc(name, decoded, value) if isinstance(decoded, datetime) else decoded
+
+
+def _in_utc(name: str, moment: datetime, value: bytes) -> datetime:
+    if not EARLIEST_TIME <= moment <= LATEST_TIME:
+        raise HeaderError(
+            f"header {name}: {_shown(value)} is not from {EARLIEST_TIME:%Y-%m-%d} to {LATEST_TIME:%Y-%m-%d}"
+        )
+    return moment.astimezone(UTC)
 
 
 def _is_plain_number(value: bytes) -> bool:

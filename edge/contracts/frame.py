@@ -1,7 +1,7 @@
 """A camera frame, as it lies on its topic and as the pipeline knows it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import msgspec
@@ -14,7 +14,15 @@ Side = Literal["top", "bottom"]
 LARGEST_POSITION_MM = 1e12
 LARGEST_PITCH_MM = 1000.0
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+# A day within what clocks and calendars can tell, so that a time that is let in can be shown in any time zone.
+EARLIEST_TIME = datetime(1970, 1, 2, tzinfo=UTC)
+LATEST_TIME = datetime(9999, 12, 30, tzinfo=UTC)
+
+# Names are shown on terminals, which take control characters (C0, DEL and C1) for commands. ECMA and Python read
+# this pattern alike; with a `$` Python would let a line feed at the end pass.
+_NO_CONTROL_CHARACTERS = r"^(?![\s\S]*[\x00-\x1f\x7f-\x9f])"
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=_NO_CONTROL_CHARACTERS)]
 Millimetres = Annotated[float, msgspec.Meta(ge=-LARGEST_POSITION_MM, le=LARGEST_POSITION_MM)]
 Pitch = Annotated[float, msgspec.Meta(gt=0, le=LARGEST_PITCH_MM)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
@@ -72,7 +80,7 @@ class FrameHeaders(msgspec.Struct, frozen=True, kw_only=True):
     height_px: PixelCount | None = None
     """Height of a raw image; an encoded one carries its own size."""
     captured_at: Timestamp | None = None
-    """When the frame was taken, RFC 3339 with a time zone."""
+    """When the frame was taken, RFC 3339 with a time zone, from 1970-01-02 to 9999-12-30 in UTC."""
     content_type: Name | None = None
     """Media type of the image."""
     traceparent: Name | None = None

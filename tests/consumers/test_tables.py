@@ -1,10 +1,11 @@
 """Records as rows."""
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from consumers.tables import NARROWEST, RollingTable, defect_table, inspection_table
@@ -77,3 +78,41 @@ def test_nothing_is_cut_in_a_file(
     row = defect_table().row(make_defect(frame=make_reference(1, camera="c" * 100)))
 
     assert "c" * 100 in row.plain
+
+
+@pytest.mark.parametrize("moment", [datetime.min, datetime.max])
+@pytest.mark.parametrize("zone", ["Etc/GMT+12", "Etc/GMT-14"])
+def test_a_time_beyond_the_readers_calendar_is_a_dash(
+    moment: datetime,
+    zone: str,
+    make_inspection: MakeInspection,
+    make_reference: Callable[..., FrameReference],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A record of another producer is a row, whatever its clock said, and wherever the reader sits."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    frame = make_reference(1, captured_at=moment.replace(tzinfo=UTC))
+    try:
+        shown = inspection_table().row(make_inspection(frame=frame)).plain.split()[0]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert shown == "-" or shown.count(":") == 2
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=st.text(max_size=20))
+@example(name="\x1b[31mEVIL\x9b\r\n")
+def test_no_row_holds_a_command_to_the_terminal(
+    name: str,
+    make_defect: MakeDefect,
+    make_inspection: MakeInspection,
+    make_reference: Callable[..., FrameReference],
+) -> None:
+    """Control characters of another producer's record are replaced; a row stays one line."""
+    frame = make_reference(1, line=name, camera=name, coil=name)
+
+    assert defect_table().row(make_defect(frame=frame, class_name=name)).plain.isprintable()
+    assert inspection_table().row(make_inspection(frame=frame, reason=name)).plain.isprintable()

@@ -12,12 +12,12 @@ from edge.contracts.cloudevents import FIELD_OF_HEADER, HEADER_OF_FIELD, decode_
 from edge.contracts.frame import LARGEST_PITCH_MM, LARGEST_POSITION_MM, FrameHeaders
 from edge.errors import HeaderError
 
-names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=200)
+names = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=200)
 positions = st.floats(-LARGEST_POSITION_MM, LARGEST_POSITION_MM)
 pitches = st.floats(0, LARGEST_PITCH_MM, exclude_min=True)
 counts = st.integers(0, 2**63 - 1)
 zones = st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-times = st.datetimes(timezones=zones)
+times = st.datetimes(datetime(1970, 1, 3), datetime(9999, 12, 29), timezones=zones)  # noqa: DTZ001 - they get one
 optional_fields = {
     "coil": names,
     "width_px": st.integers(1, 2**31 - 1),
@@ -70,6 +70,7 @@ def test_headers_read_back_as_they_were_written(metadata: FrameMetadata) -> None
 @example("ce_sequence", b"9" * 5000)
 @example("ce_positionmm", b"1e400")
 @example("ce_time", b"0001-01-01T00:00:00+23:59")
+@example("ce_time", b"9999-12-31T23:59:59-12:00")
 def test_any_bytes_are_a_header_or_a_header_error(header: str, value: bytes) -> None:
     """No bytes of a camera can crash the decoder."""
     with contextlib.suppress(HeaderError):
@@ -141,6 +142,12 @@ def test_repeated_header_counts_last() -> None:
         ("ce_time", b"2026-05-04T12:00:00", "Expected `datetime` with a timezone"),
         ("ce_time", b"1777896000", "Invalid RFC3339 encoded datetime"),
         ("ce_time", b"yesterday", "Invalid RFC3339 encoded datetime"),
+        ("ce_time", b"1970-01-01T23:59:59Z", "is not from 1970-01-02 to 9999-12-30"),
+        ("ce_time", b"0001-01-01T00:00:00+14:00", "is not from 1970-01-02 to 9999-12-30"),
+        ("ce_time", b"9999-12-31T23:59:59-12:00", "is not from 1970-01-02 to 9999-12-30"),
+        ("ce_camera", b"\x1b[31mEVIL", r"'\x1b[31mEVIL' is not allowed: Expected `str` matching regex"),
+        ("ce_coil", b"C1\n", r"'C1\n' is not allowed"),
+        ("ce_line", b"\xc2\x9b31m", r"'\xc2\x9b31m' is not allowed"),
     ],
 )
 def test_wrong_header_is_named_with_its_value_and_what_is_allowed(
@@ -150,6 +157,13 @@ def test_wrong_header_is_named_with_its_value_and_what_is_allowed(
     message = refusal(header, value)
     assert message.startswith(f"header {header}: ")
     assert said in message
+
+
+def test_times_are_told_in_utc() -> None:
+    """Whatever zone a camera lives in, nobody behind it has to mind."""
+    captured_at = decode_headers([("ce_time", b"2026-05-04T12:00:00+02:00")]).captured_at
+    assert captured_at is not None
+    assert captured_at.isoformat() == "2026-05-04T10:00:00+00:00"
 
 
 def test_long_values_are_cut() -> None:
