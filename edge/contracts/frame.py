@@ -14,12 +14,12 @@ Side = Literal["top", "bottom"]
 LARGEST_POSITION_MM = 1e12
 LARGEST_PITCH_MM = 1000.0
 
-# A day within what clocks and calendars can tell, so that a time that is let in can be shown in any time zone.
+# A day within what calendars can tell: a time that is let in can be shown in any time zone.
 EARLIEST_TIME = datetime(1970, 1, 2, tzinfo=UTC)
 LATEST_TIME = datetime(9999, 12, 30, tzinfo=UTC)
 
-# Names are shown on terminals, which take control characters (C0, DEL and C1) for commands. ECMA and Python read
-# this pattern alike; with a `$` Python would let a line feed at the end pass.
+# Names are shown on terminals, which take control characters (C0, DEL and C1) for commands. ECMA and Python
+# read this pattern alike; with a `$` Python would let a line feed at the end pass.
 _NO_CONTROL_CHARACTERS = r"^(?![\s\S]*[\x00-\x1f\x7f-\x9f])"
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=_NO_CONTROL_CHARACTERS)]
