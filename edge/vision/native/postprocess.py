@@ -41,16 +41,21 @@ def to_frame(raw: RawDetections, seen: tuple[int, int], frame: tuple[int, int]) 
     )
 
 
+def window(box: Floats, frame: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Return x0, y0, x1, y1: the whole pixels of the (height, width) frame that a box's mask may set."""
+    x0, y0 = (int(max(0, edge)) for edge in np.floor(box[:2]) - PASTE_MARGIN_PX)
+    x1, y1 = (int(edge) for edge in np.ceil(box[2:]) + PASTE_MARGIN_PX)
+    return x0, y0, min(x1, frame[1]), min(y1, frame[0])
+
+
 def paste(probabilities: Floats, box: Floats, frame: tuple[int, int]) -> Mask:
     """Stretch (M, M) mask probabilities over a box and encode where they reach one half.
 
     Only the pixels around the box are looked at; beyond it, the mask fades to zero within half a mask cell.
     """
-    height, width = frame
-    x0, y0 = (int(max(0, edge)) for edge in np.floor(box[:2]) - PASTE_MARGIN_PX)
-    x1, y1 = (int(edge) for edge in np.ceil(box[2:]) + PASTE_MARGIN_PX)
-    rows = _interpolation(y0, min(y1, height), box[1], box[3], len(probabilities))
-    columns = _interpolation(x0, min(x1, width), box[0], box[2], len(probabilities))
+    x0, y0, x1, y1 = window(box, frame)
+    rows = _interpolation(y0, y1, box[1], box[3], len(probabilities))
+    columns = _interpolation(x0, x1, box[0], box[2], len(probabilities))
     return Mask.encode(rows @ probabilities @ columns.T >= MASK_THRESHOLD, x=x0, y=y0)
 
 

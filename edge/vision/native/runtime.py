@@ -1,42 +1,19 @@
 """The native runtime: a model folder of Detectron2's, served by PyTorch and torchvision operators."""
 
-from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import structlog
 import torch
 
-from edge.errors import SettingsError
 from edge.vision.detections import Detections
-from edge.vision.model_folder import read_model_folder
 from edge.vision.native.checkpoint import load_weights, read_weights
 from edge.vision.native.layers import fold_norms
 from edge.vision.native.postprocess import to_frame
-from edge.vision.native.preprocess import resized_size, to_input
 from edge.vision.native.rcnn import build_model
-from edge.vision.runtime import Image, require_image
-
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-# When the config leaves frames as they are.
-WARMUP_SIDE_PX = 256
-
-log = structlog.get_logger(__name__)
+from edge.vision.native.serving import Job, TorchRuntime
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """One image of a call: its place in the call, and the (height, width) px that the model will see."""
-
-    index: int
-    image: Image
-    seen: tuple[int, int]
-
-
-class NativeRuntime:
+class NativeRuntime(TorchRuntime):
     """Detectron2's R-CNN models without Detectron2, batched end to end.
 
     Args:
@@ -62,101 +39,25 @@ class NativeRuntime:
         threads: int | None = None,
         score_threshold: float | None = None,
     ) -> None:
-        if threads is not None:
-            torch.set_num_threads(threads)
-        self.precision = _known_precision(precision)
-        self._device = _available_device(device)
-        self.device = str(self._device)
-        if precision == "float32":
-            # CUDA's convolutions would otherwise round to TF32's 10 bits.
-            torch.backends.cudnn.allow_tf32 = False
-        model_folder = read_model_folder(folder)
-        self.model_name = model_folder.name
-        self.model_version = model_folder.version
-        self.class_names = model_folder.class_names
-        self.config = model_folder.config
-        model = build_model(self.config, source=str(model_folder.config_file))
-        load_weights(model, read_weights(model_folder.weights_file), source=model_folder.weights_file)
-        thresholds = torch.tensor(model_folder.score_thresholds)
-        model.roi_heads.score_thresholds.copy_(
-            thresholds if score_threshold is None else torch.full_like(thresholds, score_threshold)
+        super().__init__(
+            folder, device=device, precision=precision, threads=threads, score_threshold=score_threshold
         )
+        model = build_model(self.config, source=str(self.folder.config_file))
+        load_weights(model, read_weights(self.folder.weights_file), source=self.folder.weights_file)
+        model.roi_heads.score_thresholds.copy_(self._thresholds)
         fold_norms(model)
         model = model.eval().requires_grad_(False).to(self._device)
         self._model = model.to(memory_format=torch.channels_last)
-        self._shrunk_shapes: set[tuple[int, int]] = set()
 
-    def warmup(self) -> None:
-        """Run once on an empty frame, so that kernels are chosen and memory is there."""
-        limits = self.config.input
-        side = min(limits.min_size_test or WARMUP_SIDE_PX, limits.max_size_test)
-        self.infer([np.zeros((side, side), np.uint8)])
+    def _group(self, seen: tuple[int, int]) -> tuple[int, int]:
+        """Images that fill the same padded input."""
+        return self._model.padded_size(*seen)
 
-    @torch.inference_mode()
-    def infer(self, images: Sequence[Image]) -> list[Detections]:
-        """Detect on (H, W) grey or (H, W, 3) BGR images; one entry out for each in.
-
-        Images that fill the same padded input run as one batch: each is answered as if it were alone.
-
-        Raises:
-            InferenceError: an image is neither (H, W) grey nor (H, W, 3) BGR uint8.
-        """
-        groups: dict[tuple[int, int], list[_Job]] = defaultdict(list)
-        for index, image in enumerate(images):
-            require_image(image)
-            seen = self._seen_size(image)
-            groups[self._model.padded_size(*seen)].append(_Job(index, image, seen))
-        found = {
-            job.index: detections
-            for jobs in groups.values()
-            for job, detections in zip(jobs, self._run(jobs), strict=True)
-        }
-        return [found[index] for index in range(len(images))]
-
-    def _run(self, jobs: Sequence[_Job]) -> list[Detections]:
-        """Run images that share a padded size as one batch."""
-        rgb = self.config.input.format == "RGB"
-        inputs = [to_input(job.image, job.seen, rgb=rgb).to(self._device) for job in jobs]
+    def _run(self, jobs: Sequence[Job]) -> list[Detections]:
+        inputs = [self._input(job) for job in jobs]
         with self._autocast():
             raw = self._model(self._model.batch(inputs))
         return [
             to_frame(image_raw, job.seen, (job.image.shape[0], job.image.shape[1]))
             for image_raw, job in zip(raw, jobs, strict=True)
         ]
-
-    def _autocast(self) -> AbstractContextManager[object]:
-        if self.precision == "float32":
-            return nullcontext()
-        return torch.autocast(self._device.type, dtype=PRECISIONS[self.precision])
-
-    def _seen_size(self, image: Image) -> tuple[int, int]:
-        """Return the (height, width) px that the model sees, and warn once for each shape that shrinks."""
-        height, width = image.shape[:2]
-        seen = resized_size(height, width, self.config.input)
-        if min(seen) < min(height, width) and (height, width) not in self._shrunk_shapes:
-            self._shrunk_shapes.add((height, width))
-            log.warning(
-                "frames are shrunk before the model sees them, and small defects with them",
-                frame_px=f"{width}x{height}",
-                seen_px=f"{seen[1]}x{seen[0]}",
-                min_size_test=self.config.input.min_size_test,
-                max_size_test=self.config.input.max_size_test,
-            )
-        return seen
-
-
-def _known_precision(precision: str) -> str:
-    if precision not in PRECISIONS:
-        raise SettingsError(f"precision: '{precision}' is unknown; allowed: {', '.join(PRECISIONS)}")
-    return precision
-
-
-def _available_device(name: str) -> torch.device:
-    """Return the device of this name, on which a tensor could be placed."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        return torch.zeros(1, device=name).device
-    except (RuntimeError, AssertionError) as error:  # torch built without CUDA fails an assertion
-        reason = str(error).split("\n", 1)[0]
-        raise SettingsError(f"device: '{name}' cannot be used here: {reason}") from error
