@@ -6,13 +6,15 @@ from pathlib import Path
 
 import msgspec
 
-from edge.errors import ModelFileError, ModelMismatchError
-from edge.vision.native.config import Config, Fraction, read_config
+from edge.errors import ModelFileError, ModelMismatchError, UnsupportedModelError
+from edge.vision.native.config import Config, Fraction, RetinaNet, RoiHeads, read_config
 
 CONFIG_FILE = "config.yaml"
 WEIGHTS_FILES = ("model.safetensors", "model.pth", "model.pkl")
 DESCRIPTION_FILE = "model.json"
 VERSION_DIGITS = 12
+# The section of MODEL that tells NUM_CLASSES and SCORE_THRESH_TEST. Of other architectures nothing is known.
+HEADS = {"GeneralizedRCNN": "ROI_HEADS", "PanopticFPN": "ROI_HEADS", "RetinaNet": "RETINANET"}
 
 
 class Description(msgspec.Struct, frozen=True):
@@ -25,7 +27,10 @@ class Description(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
-    """A model as it lies on disk; ``version`` is the start of the SHA-256 over config and weights."""
+    """A model as it lies on disk; ``version`` is the start of the SHA-256 over config and weights.
+
+    There are no class names when neither ``model.json`` nor the config's architecture tells them.
+    """
 
     config: Config
     config_file: Path
@@ -41,17 +46,17 @@ def read_model_folder(path: Path) -> ModelFolder:
 
     Raises:
         ModelFileError: the folder or one of its files is missing or unreadable.
-        UnsupportedModelError: the config is not one complete file of Detectron2's current format.
+        UnsupportedModelError: the config is not one complete YAML file of Detectron2's current format.
         ModelMismatchError: ``model.json`` does not fit the config.
     """
     if not path.is_dir():
         raise ModelFileError(f"{path}: there is no such model folder")
-    config_file = path / CONFIG_FILE
+    config_file = _config_file(path)
     config = read_config(config_file)
     weights_file = _weights_file(path, config.model.weights)
     description_file = path / DESCRIPTION_FILE
     description = _read_description(description_file)
-    class_names = _class_names(description, config.model.roi_heads.num_classes, description_file)
+    class_names = _class_names(description, config, description_file)
     return ModelFolder(
         config=config,
         config_file=config_file,
@@ -61,6 +66,17 @@ def read_model_folder(path: Path) -> ModelFolder:
         class_names=class_names,
         score_thresholds=_thresholds(description, class_names, config, description_file),
     )
+
+
+def _config_file(folder: Path) -> Path:
+    file = folder / CONFIG_FILE
+    scripts = sorted(folder.glob("*.py"))
+    if scripts and not file.exists():
+        raise UnsupportedModelError(
+            f"{scripts[0]}: a LazyConfig is a program, and nothing that a model folder contains is executed; "
+            f"what is read is {CONFIG_FILE}, of the kind that starts with MODEL"
+        )
+    return file
 
 
 def _weights_file(folder: Path, configured: str) -> Path:
@@ -84,15 +100,23 @@ def _read_description(file: Path) -> Description:
         raise ModelFileError(f"{file}: {error}") from error
 
 
-def _class_names(description: Description, num_classes: int, source: Path) -> tuple[str, ...]:
+def _class_names(description: Description, config: Config, source: Path) -> tuple[str, ...]:
+    heads = _heads(config)
+    if heads is None:
+        return description.classes or ()
     if description.classes is None:
-        return tuple(f"class_{i}" for i in range(num_classes))
-    if len(description.classes) != num_classes:
+        return tuple(f"class_{i}" for i in range(heads.num_classes))
+    if len(description.classes) != heads.num_classes:
         raise ModelMismatchError(
             f"{source}: names {len(description.classes)} classes, "
-            f"but MODEL.ROI_HEADS.NUM_CLASSES is {num_classes}"
+            f"but MODEL.{HEADS[config.model.meta_architecture]}.NUM_CLASSES is {heads.num_classes}"
         )
     return description.classes
+
+
+def _heads(config: Config) -> RoiHeads | RetinaNet | None:
+    section = HEADS.get(config.model.meta_architecture)
+    return None if section is None else getattr(config.model, section.lower())
 
 
 def _thresholds(
@@ -103,7 +127,8 @@ def _thresholds(
         raise ModelMismatchError(
             f"{source}: score_thresholds: '{min(unknown)}' is none of the classes {', '.join(class_names)}"
         )
-    default = config.model.roi_heads.score_thresh_test
+    heads = _heads(config)
+    default = 0.0 if heads is None else heads.score_thresh_test
     return tuple(description.score_thresholds.get(name, default) for name in class_names)
 
 

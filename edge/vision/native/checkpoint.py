@@ -57,7 +57,10 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor], *, source: Path) 
         raise ModelMismatchError(
             f"{source} does not fit its config: {named}{f'; and {rest} more' if rest > 0 else ''}"
         )
-    model.load_state_dict(given, strict=False)
+    # The model's own dict tells modules that the names are of today, so that none of them converts old ones.
+    state = model.state_dict()
+    state.update(given)
+    model.load_state_dict(state)
 
 
 def _read(file: Path) -> dict[str, Any]:

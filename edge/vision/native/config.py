@@ -145,6 +145,13 @@ class RoiMaskHead(_Node, frozen=True):
     cls_agnostic_mask: bool = False
 
 
+class RetinaNet(_Node, frozen=True):
+    """What any runtime must know of it; only Detectron2 itself builds it."""
+
+    num_classes: Count = 80
+    score_thresh_test: Fraction = 0.05
+
+
 class Model(_Node, frozen=True):
     """The architecture; means and deviations are in grey levels, in the order of ``INPUT.FORMAT``."""
 
@@ -165,6 +172,7 @@ class Model(_Node, frozen=True):
     roi_box_head: RoiBoxHead = RoiBoxHead()
     roi_box_cascade_head: RoiBoxCascadeHead = RoiBoxCascadeHead()
     roi_mask_head: RoiMaskHead = RoiMaskHead()
+    retinanet: RetinaNet = RetinaNet()
 
 
 class Test(_Node, frozen=True):
@@ -185,7 +193,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
     Raises:
         ModelFileError: the file is missing, unreadable, or not a mapping of plain YAML values.
-        UnsupportedModelError: the config builds on another file through ``_BASE_``.
+        UnsupportedModelError: the config builds on another file through ``_BASE_``, or is a LazyConfig.
     """
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -199,6 +207,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise UnsupportedModelError(
             f"{path}: _BASE_: {raw['_BASE_']}: a model folder holds one complete config; "
             "write it with Detectron2's cfg.dump()"
+        )
+    if "model" in raw:
+        raise UnsupportedModelError(
+            f"{path}: model: a LazyConfig names what is to be called, and nothing that a model folder "
+            "contains is executed; configs are of the kind that starts with MODEL"
         )
     return {key: _decode(value) for key, value in raw.items()}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from edge.errors import ModelFileError, ModelMismatchError
+from edge.errors import ModelFileError, ModelMismatchError, UnsupportedModelError
 from edge.vision.model_folder import read_model_folder
 
 Raw = Callable[..., dict[str, object]]
@@ -107,3 +107,37 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     """So is the folder itself."""
     with pytest.raises(ModelFileError, match="nowhere: there is no such model folder"):
         read_model_folder(tmp_path / "nowhere")
+
+
+def test_a_retinanet_tells_its_classes_and_threshold_elsewhere(folder: Path, raw_config: Raw) -> None:
+    """Under RETINANET, while ROI_HEADS keeps the defaults of what is not built."""
+    changes = {"MODEL.META_ARCHITECTURE": "RetinaNet", "MODEL.RETINANET": {"NUM_CLASSES": 2}}
+    (folder / "config.yaml").write_text(yaml.safe_dump(raw_config(**changes)))
+    model = read_model_folder(folder)
+    assert model.class_names == ("class_0", "class_1")
+    assert model.score_thresholds == (0.05, 0.05)
+    (folder / "model.json").write_text(json.dumps({"classes": ["pit"]}))
+    with pytest.raises(ModelMismatchError, match=r"but MODEL\.RETINANET\.NUM_CLASSES is 2"):
+        read_model_folder(folder)
+
+
+def test_of_other_architectures_the_description_alone_tells(folder: Path, raw_config: Raw) -> None:
+    """Their number of classes stands nobody knows where, and they apply thresholds of their own."""
+    (folder / "config.yaml").write_text(
+        yaml.safe_dump(raw_config(**{"MODEL.META_ARCHITECTURE": "MaskFormer"}))
+    )
+    assert read_model_folder(folder).class_names == ()
+    (folder / "model.json").write_text(json.dumps({"classes": ["pit", "scab"]}))
+    model = read_model_folder(folder)
+    assert (model.class_names, model.score_thresholds) == (("pit", "scab"), (0.0, 0.0))
+
+
+def test_a_lazy_config_is_refused_and_not_executed(folder: Path) -> None:
+    """Neither the program nor what its own dump would call."""
+    (folder / "config.yaml").write_text("model: {_target_: os.system, command: exit}")
+    with pytest.raises(UnsupportedModelError, match=r"config\.yaml: model: a LazyConfig"):
+        read_model_folder(folder)
+    (folder / "config.yaml").unlink()
+    (folder / "mask_rcnn_vitdet.py").write_text("raise SystemExit('executed')")
+    with pytest.raises(UnsupportedModelError, match=r"mask_rcnn_vitdet\.py: a LazyConfig is a program"):
+        read_model_folder(folder)

@@ -43,7 +43,7 @@ def test_strings_that_hold_tuples_are_decoded(tmp_path: Path) -> None:
 
 def test_keys_of_other_parts_are_passed_over() -> None:
     """A complete dump of Detectron2's config holds the solver and other architectures as well."""
-    assert parse_config({"SOLVER": {"BASE_LR": 1}, "MODEL": {"RETINANET": {"NUM_CLASSES": 1}}}) == Config()
+    assert parse_config({"SOLVER": {"BASE_LR": 1}, "MODEL": {"SEM_SEG_HEAD": {"NUM_CLASSES": 1}}}) == Config()
 
 
 @pytest.mark.parametrize(
