@@ -17,6 +17,7 @@ from edge.pipeline.delivery import DeliveryStage
 from edge.pipeline.identify import Identifier
 from edge.pipeline.inference import InferenceStage
 from edge.pipeline.supervisor import Pipeline
+from edge.pipeline.worker import Worker
 from edge.settings import ModelSettings, Settings
 from edge.stopping import unless_stopped
 from edge.telemetry.health import CheckResult, Health
@@ -39,7 +40,8 @@ class Daemon:
         self.http_url = ""
         self.runtime: Runtime | None = None
         self._source: FrameSource | None = None
-        self._health = Health()
+        self._inference: InferenceStage | None = None
+        self.health = Health()
 
     def lag(self) -> Mapping[tuple[str, int], int]:
         """Return by (topic, partition) the frames that are not yet inspected and committed."""
@@ -62,10 +64,10 @@ class Daemon:
     async def _start(self, stack: AsyncExitStack) -> Pipeline:
         """Bring up the parts in the order in which they need each other; health answers from the start."""
         settings, metrics = self.settings, self.metrics
-        http = HttpServer(settings.http.host, settings.http.port, metrics.registry, self._health)
+        http = HttpServer(settings.http.host, settings.http.port, metrics.registry, self.health)
         self.http_url = (await stack.enter_async_context(http)).url
         log.info("serving metrics and health", url=self.http_url)
-        self.runtime = await asyncio.to_thread(_load_and_warm, settings.model)
+        self.runtime = await _load_and_warm(settings.model)
         self._describe_model(self.runtime)
         await wait_for_broker(settings.kafka)
         await ensure_topics(settings.kafka)
@@ -76,6 +78,7 @@ class Daemon:
         await source.ready()
         log.info("ready", topics=sorted({topic for topic, _ in source.assigned}))
         self.ready.set()
+        self._inference = InferenceStage(self.runtime)
         return Pipeline(
             source,
             decoding=DecodingStage(
@@ -83,7 +86,7 @@ class Daemon:
                 threads=settings.pipeline.decode_threads,
                 max_pixels=settings.pipeline.max_pixels,
             ),
-            inference=InferenceStage(self.runtime),
+            inference=self._inference,
             delivery=DeliveryStage(
                 publisher,
                 settings.kafka,
@@ -108,14 +111,21 @@ class Daemon:
         log.info("model warm", **description)
 
     def _register_checks(self) -> None:
-        self._health.add_readiness("model", self._check_model)
-        self._health.add_readiness("broker", self._check_broker)
-        self._health.add_readiness("partitions", self._check_partitions)
+        self.health.add_liveness("inference", self._check_inference)
+        self.health.add_readiness("inference", self._check_inference)
+        self.health.add_readiness("model", self._check_model)
+        self.health.add_readiness("broker", self._check_broker)
+        self.health.add_readiness("partitions", self._check_partitions)
 
     def _check_model(self) -> CheckResult:
         if self.runtime is None:
             return CheckResult(ok=False, detail="not loaded and warm yet")
         return CheckResult(ok=True, detail=f"{self.runtime.model_name} {self.runtime.model_version}")
+
+    def _check_inference(self) -> CheckResult:
+        busy_s = self._inference.busy_s if self._inference else 0.0
+        stalled = busy_s > self.settings.pipeline.stall_timeout_s
+        return CheckResult(ok=not stalled, detail=f"at a batch for {busy_s:.1f} s" if busy_s else "at rest")
 
     def _check_broker(self) -> CheckResult:
         reachable = self._source is not None and self._source.reachable
@@ -127,10 +137,19 @@ class Daemon:
         return CheckResult(ok=bool(assigned), detail=shown or "none assigned")
 
 
-def _load_and_warm(model: ModelSettings) -> Runtime:
-    runtime = load_model(model)
-    runtime.warmup()
-    return runtime
+async def _load_and_warm(model: ModelSettings) -> Runtime:
+    """Load in a thread that a stop need not wait for."""
+
+    def load() -> Runtime:
+        runtime = load_model(model)
+        runtime.warmup()
+        return runtime
+
+    worker = Worker("load")
+    try:
+        return await worker.run(load)
+    finally:
+        worker.close()
 
 
 def load_model(model: ModelSettings) -> Runtime:
@@ -138,7 +157,7 @@ def load_model(model: ModelSettings) -> Runtime:
 
     Raises:
         ModelError: the model folder cannot be served.
-        SettingsError: the device cannot be used here.
+        SettingsError: the device cannot be used here, or an import fails.
     """
     if model.runtime == "fake":
         return FakeRuntime(defects_per_frame=model.fake_defects, delay_ms_per_batch=model.fake_delay_ms)
@@ -149,4 +168,5 @@ def load_model(model: ModelSettings) -> Runtime:
         precision=model.precision,
         threads=model.threads,
         score_threshold=model.score_threshold,
+        imports=model.imports,
     )

@@ -20,6 +20,8 @@ PositionMm = Annotated[float, Field(ge=-LARGEST_POSITION_MM, le=LARGEST_POSITION
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 
+ImportPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*)?$")]
+
 MEBIBYTE = 2**20
 
 _HOST = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?"
@@ -107,7 +109,15 @@ class PipelineSettings(_Section):
     max_wait_ms: Annotated[float, Field(ge=0)] = Field(
         default=20.0, description="how long a batch waits for more after its first frame"
     )
-    queue_frames: PositiveInt = Field(default=32, description="frames taken in and not yet inferred, at most")
+    queue_frames: PositiveInt = Field(
+        default=32, description="frames taken in that wait for the model, at most; its batch comes on top"
+    )
+    max_decoded_bytes: PositiveInt = Field(
+        default=512 * MEBIBYTE, description="memory for decoded frames; fewer wait when they are large"
+    )
+    stall_timeout_s: PositiveFloat = Field(
+        default=60.0, description="a batch that takes longer turns /healthz and /readyz red"
+    )
     decode_threads: PositiveInt = Field(default=2, description="threads that decode images")
     max_pixels: PositiveInt = Field(default=64 * MEBIBYTE, description="largest frame, in pixels")
     commit_interval_ms: PositiveFloat = Field(default=200.0, description="how often offsets are committed")
@@ -122,9 +132,15 @@ class ModelSettings(_Section):
     path: Path | None = Field(
         default=None, description="folder with config.yaml and weights; default: the bundled model"
     )
-    runtime: Literal["native", "fake"] = Field(
+    runtime: Literal["native", "detectron2", "fake"] = Field(
         default="native",
-        description="native serves the model folder; fake finds what it is told to, for tests",
+        description="native serves R-CNN model folders; detectron2 serves any, by the library of that name "
+        "(an extra); fake finds what it is told to, for tests",
+    )
+    imports: list[ImportPath] = Field(
+        default=[],
+        description="detectron2 runtime: modules to import, whose code is executed, for projects beyond the "
+        "library; module:function calls the function with the config",
     )
     device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, ...")
     precision: Literal["float32", "bfloat16", "float16"] = Field(

@@ -7,14 +7,14 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import InferenceError, SettingsError
+from edge.errors import InferenceError, ModelError, SettingsError
 from edge.vision.detections import Detections
 from edge.vision.model_folder import read_model_folder
 
 Image = npt.NDArray[np.uint8]
 
 BUNDLED_MODEL = Path(__file__).parent / "bundled"
-RUNTIMES = ("native", "fake")
+RUNTIMES = ("native", "detectron2", "fake")
 GREY_DIMENSIONS = 2
 COLOUR_DIMENSIONS = 3
 
@@ -48,20 +48,23 @@ def load_runtime(
     precision: str = "float32",
     threads: int | None = None,
     score_threshold: float | None = None,
+    imports: Sequence[str] = (),
 ) -> Runtime:
-    """Load the runtime ``native`` with a model folder, or ``fake``, which needs none.
+    """Load the runtime ``native`` or ``detectron2`` with a model folder, or ``fake``, which needs none.
 
     Args:
-        name: ``native`` or ``fake``.
+        name: ``native``, ``detectron2`` or ``fake``.
         model: folder with Detectron2's ``config.yaml`` and weights.
         device: torch's name of a device, or ``auto`` for CUDA where there is one.
         precision: of the convolutions: ``float32``, ``bfloat16`` or ``float16``.
         threads: CPU threads of torch in this process; None for torch's choice.
         score_threshold: stands in for the model's own thresholds of all classes.
+        imports: what ``detectron2`` is to know besides Detectron2: modules to import, whose code is executed,
+            or ``module:function`` to call the function with the config.
 
     Raises:
-        SettingsError: unknown name, device or precision.
-        ModelError: the model folder cannot be served.
+        SettingsError: unknown name, device or precision, or an import that fails.
+        ModelError: the model folder cannot be served, or Detectron2 is not installed.
     """
     if name == "native":
         read_model_folder(model)  # names a wrong folder at once: torch takes seconds to import
@@ -69,6 +72,26 @@ def load_runtime(
 
         return NativeRuntime(
             model, device=device, precision=precision, threads=threads, score_threshold=score_threshold
+        )
+    if name == "detectron2":
+        from edge.vision.with_detectron2 import require_detectron2  # noqa: PLC0415
+
+        require_detectron2()
+        read_model_folder(model)
+        try:
+            from edge.vision.with_detectron2.runtime import Detectron2Runtime  # noqa: PLC0415 - an extra
+        except ImportError as error:
+            raise ModelError(
+                f"runtime: 'detectron2' is installed, but cannot be imported: {error}"
+            ) from error
+
+        return Detectron2Runtime(
+            model,
+            device=device,
+            precision=precision,
+            threads=threads,
+            score_threshold=score_threshold,
+            imports=imports,
         )
     if name == "fake":
         from edge.vision.fake import FakeRuntime  # noqa: PLC0415 - it imports this module

@@ -1,14 +1,18 @@
-"""Tiny models with random weights: every part of a real one, in milliseconds."""
+"""Tiny models with random weights: every part of a real one, in milliseconds; and what real ones answered."""
 
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
 import yaml
+
+from edge.contracts.mask import Mask
+from edge.vision.detections import Detections
 
 RawConfig = dict[str, Any]
 
@@ -108,3 +112,92 @@ def frame() -> Callable[..., npt.NDArray[np.uint8]]:
         return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
     return build
+
+
+class Expected:
+    """What a model is to answer for one picture of (height, width); masks are (N, height, width)."""
+
+    def __init__(self, found: Detections, shape: tuple[int, int]) -> None:
+        self.boxes, self.scores, self.classes = found.boxes, found.scores, found.classes
+        self.masks = None if found.masks is None else [_pasted(mask, shape) for mask in found.masks]
+
+
+class Stored(Expected):
+    """What Detectron2 answered once."""
+
+    def __init__(self, file: Path, picture: int, shape: tuple[int, int]) -> None:
+        with np.load(file) as stored:
+            self.boxes = stored[f"{picture}/boxes"]
+            self.scores = stored[f"{picture}/scores"]
+            self.classes = stored[f"{picture}/classes"]
+            bits = stored.get(f"{picture}/masks")
+        pixels = shape[0] * shape[1]
+        self.masks = None if bits is None else np.unpackbits(bits, axis=1)[:, :pixels].reshape(-1, *shape) > 0
+
+
+class Reference:
+    """The models and pictures of ``shared/data/detectron2-reference``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.images = [cv2.imread(str(file)) for file in sorted((folder / "images").glob("*.png"))]
+
+    def assert_stored(self, found: list[Detections], model: str) -> None:
+        """All that was found on the pictures is what Detectron2 answered once."""
+        assert len(found) == len(self.images) == 6
+        for picture, (image, detections) in enumerate(zip(self.images, found, strict=True)):
+            shape = image.shape[:2]
+            stored = Stored(self.folder / model / "expected.npz", picture, shape)
+            _assert_agrees(detections, stored, shape)
+
+    def assert_same(self, found: list[Detections], expected: list[Detections]) -> None:
+        """Two runtimes found the same on the pictures."""
+        for image, one, other in zip(self.images, found, expected, strict=True):
+            shape = image.shape[:2]
+            _assert_agrees(one, Expected(other, shape), shape)
+
+
+@pytest.fixture(scope="session")
+def reference(shared_data: Path) -> Reference:
+    """What Detectron2 itself answered, with the models that it asked."""
+    return Reference(shared_data / "detectron2-reference")
+
+
+def _pasted(mask: Mask, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    pasted = np.zeros(shape, np.bool_)
+    pasted[mask.y : mask.y + mask.height, mask.x : mask.x + mask.width] = mask.decode()
+    return pasted
+
+
+def _iou(box: npt.NDArray[np.float32], others: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    corner, far = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
+    common = np.prod(np.clip(far - corner, 0, None), axis=1)
+    areas = np.prod(others[:, 2:] - others[:, :2], axis=1) + np.prod(box[2:] - box[:2])
+    return np.asarray(common / (areas - common))
+
+
+def _match(found: Detections, expected: Expected) -> list[tuple[int, int]]:
+    """Pair every detection with the expected one of its class that overlaps it most; none is taken twice."""
+    pairs = []
+    free = np.ones(len(expected.boxes), np.bool_)
+    for i, box in enumerate(found.boxes):
+        candidates = free & (expected.classes == found.classes[i])
+        best = int(np.argmax(np.where(candidates, _iou(box, expected.boxes), -1)))
+        free[best] = False
+        pairs.append((i, best))
+    return pairs
+
+
+def _assert_agrees(found: Detections, expected: Expected, shape: tuple[int, int]) -> None:
+    assert len(found) == len(expected.boxes)
+    for i, j in _match(found, expected):
+        assert found.classes[i] == expected.classes[j]
+        np.testing.assert_allclose(found.boxes[i], expected.boxes[j], rtol=0, atol=0.05)
+        np.testing.assert_allclose(found.scores[i], expected.scores[j], rtol=0, atol=1e-3)
+        if found.masks is None or expected.masks is None:
+            assert found.masks is expected.masks is None
+            continue
+        pasted = _pasted(found.masks[i], shape)
+        assert (pasted == expected.masks[j]).mean() >= 0.999
+        union = (pasted | expected.masks[j]).sum()
+        assert (pasted & expected.masks[j]).sum() >= 0.999 * union - 1
