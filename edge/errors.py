@@ -11,6 +11,7 @@ StripsightError
 │   ├── MissingTopicError       a topic that neither exists nor may be created
 │   └── PortInUseError          the HTTP port is taken
 ├── FrameError                  one frame is bad; its neighbours go on (reason → dead letter)
+│   ├── UnreadableRecordError       reason "unreadable_record"
 │   ├── HeaderError                 reason "bad_header"
 │   ├── UnknownCameraError          reason "unknown_camera"
 │   ├── ContentTypeError            reason "unsupported_content_type"
@@ -18,8 +19,10 @@ StripsightError
 │   ├── CorruptImageError           reason "corrupt_image"
 │   ├── FrameSizeError              reason "bad_size"
 │   └── InferenceError              reason "inference_failed"
+├── BrokenModelError            the model fails on everything; the daemon ends, its frames uncommitted
 ├── DrainTimeoutError           the daemon stopped with frames in flight; they are read again
 ├── RecordError                 a result record that is not what its schema says
+├── OutputError                 a file of results could not be written
 └── BusError                    Kafka
     ├── BrokerUnreachableError      retriable
     ├── OffsetError                 the ledger was asked to go backwards: a defect of ours
@@ -77,6 +80,12 @@ class FrameError(StripsightError):
     reason: ClassVar[str] = "bad_frame"
 
 
+class UnreadableRecordError(FrameError):
+    """Kafka's client cannot read the record; its bytes are lost."""
+
+    reason = "unreadable_record"
+
+
 class HeaderError(FrameError):
     """A header is not what the frame contract says; the message names it."""
 
@@ -119,12 +128,20 @@ class InferenceError(FrameError):
     reason = "inference_failed"
 
 
+class BrokenModelError(StripsightError):
+    """The model fails on every input, as after a fault of its device; a restart may mend it."""
+
+
 class DrainTimeoutError(StripsightError):
     """What was in flight at a stop was not finished within the deadline."""
 
 
 class RecordError(StripsightError):
     """A result record cannot be read; the message names topic, partition and offset where known."""
+
+
+class OutputError(StripsightError):
+    """A file of results could not be written; the message names file, reason and the flag that chose it."""
 
 
 class BusError(StripsightError):

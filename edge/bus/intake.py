@@ -16,7 +16,8 @@ from edge.errors import BusError, OffsetError
 log = structlog.get_logger(__name__)
 
 # aiokafka cannot read records whose header names are no UTF-8, nor those behind them in their batch, nor a
-# batch whose checksum is wrong. It would come back to them forever.
+# batch whose checksum is wrong. It would come back to them forever. Its compiled parser gives a batch up at
+# the first such record and keeps the bytes to itself, so that neither it nor what is behind it can be had.
 _UNREADABLE = (UnicodeDecodeError, CorruptRecordException)
 
 
@@ -33,6 +34,8 @@ class Intake:
         self._consumer = consumer
         self._ledger = ledger
         self._turns: list[TopicPartition] = []  # whoever was served goes to the end
+        self._fetched_again: dict[TopicPartition, int] = {}  # the offset that could not be read at first
+        self._error: Exception | None = None  # came behind frames; the next take() raises it
 
     @property
     def partitions(self) -> list[TopicPartition]:
@@ -52,14 +55,32 @@ class Intake:
         """Take nothing more, and forget who is paused."""
         self._turns = []
         self.paused.clear()
+        self._fetched_again.clear()
 
     async def take(self, max_frames: int, timeout_s: float) -> list[RawFrame]:
-        """Take at most so many frames: those that are there, or the first that comes within the time."""
-        return await self._take_what_is_there(max_frames) or await self._take_first(timeout_s)
+        """Take at most so many frames: those that are there, or the first that comes within the time.
 
-    async def _take_what_is_there(self, max_frames: int) -> list[RawFrame]:
-        """Go round the partitions until there is no more; nothing here waits."""
+        Raises:
+            KafkaError: nothing could be taken. When some frames were taken before the error, they are
+                returned, since they are open in the ledger; the next call raises it.
+        """
+        self._raise_error()
         frames: list[RawFrame] = []
+        try:
+            async with asyncio.timeout(2 * timeout_s):  # when a rebalance begins, getmany() waits for its end
+                await self._take_what_is_there(frames, max_frames)
+                if not frames:
+                    await self._take_first(frames, timeout_s)
+        except TimeoutError:
+            pass
+        except Exception as error:
+            if not frames:
+                raise
+            self._error = error
+        return frames
+
+    async def _take_what_is_there(self, frames: list[RawFrame], max_frames: int) -> None:
+        """Go round the partitions until there is no more. Only the first step may wait, for a rebalance."""
         wanted = self.wanted
         while wanted and len(frames) < max_frames:
             served = []
@@ -70,16 +91,17 @@ class Intake:
                     served.append(partition)
             self._turns.sort(key=served.__contains__)  # stable: the others keep their order before them
             wanted = served
-        return frames
 
-    async def _take_first(self, timeout_s: float) -> list[RawFrame]:
+    async def _take_first(self, frames: list[RawFrame], timeout_s: float) -> None:
         """Wait for the first frame from any of the partitions."""
-        try:
-            async with asyncio.timeout(2 * timeout_s):  # when a rebalance begins, getmany() waits for its end
-                frame = await self._take_one(*self.wanted, timeout_ms=int(timeout_s * 1000))
-        except TimeoutError:
-            return []
-        return [frame] if frame is not None else []
+        frame = await self._take_one(*self.wanted, timeout_ms=int(timeout_s * 1000))
+        if frame is not None:
+            frames.append(frame)
+
+    def _raise_error(self) -> None:
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
 
     async def _take_one(self, *partitions: TopicPartition, timeout_ms: int = 0) -> RawFrame | None:
         # One at a time: when it comes upon an unreadable record, aiokafka drops the readable ones before it.
@@ -91,14 +113,29 @@ class Intake:
             return None  # given up while we waited: whoever gets the partition reads the frame again
         return next((self._accept(record) for (record,) in records.values()), None)
 
-    async def _skip_unreadable(self, partition: TopicPartition, error: Exception) -> RawFrame:
-        """Pass over a record that cannot be read; it goes on as an empty frame, so that it leaves a trace."""
+    async def _skip_unreadable(self, partition: TopicPartition, error: Exception) -> RawFrame | None:
+        """Fetch a record that cannot be read once more, in case it was damaged on its way; then pass over it.
+
+        It goes on as a frame that is nothing but its error, so that it leaves a trace.
+        """
         offset = await self._consumer.position(partition)
-        self._consumer.seek(partition, offset + 1)
         origin = FrameOrigin(partition.topic, partition.partition, offset)
+        if self._fetched_again.get(partition) != offset:
+            log.warning("record cannot be read, fetching it again", frame=origin.id, error=repr(error))
+            self._fetched_again[partition] = offset
+            self._consumer.seek(partition, offset)  # drops what was fetched
+            return None
         log.error("record cannot be read", frame=origin.id, error=repr(error))
+        self._consumer.seek(partition, offset + 1)
         self._open(partition, offset)
-        return RawFrame(origin, timestamp_ms=int(time.time() * 1000), key=None, headers=(), value=None)
+        return RawFrame(
+            origin,
+            timestamp_ms=int(time.time() * 1000),
+            key=None,
+            headers=(),
+            value=None,
+            error=f"the record cannot be read, its bytes are lost: {error}",
+        )
 
     def _accept(self, record: ConsumerRecord[bytes, bytes]) -> RawFrame:
         self._open(TopicPartition(record.topic, record.partition), record.offset)

@@ -45,13 +45,17 @@ class FrameOrigin(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class RawFrame:
-    """A record of a frame topic, nothing decoded yet."""
+    """A record of a frame topic, nothing decoded yet.
+
+    ``error`` tells why the record could not be read; then key, headers and value are not there.
+    """
 
     origin: FrameOrigin
     timestamp_ms: int
     key: bytes | None
     headers: Headers
     value: bytes | None
+    error: str | None = None
 
 
 class FrameHeaders(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from edge.contracts.cloudevents import decode_headers
 from edge.contracts.frame import Frame, FrameHeaders, FrameMetadata, RawFrame
 from edge.contracts.image_header import read_image_header, sniff
 from edge.contracts.results import FrameReference
-from edge.errors import EmptyFrameError, UnknownCameraError
+from edge.errors import EmptyFrameError, UnknownCameraError, UnreadableRecordError
 from edge.settings import CameraSettings
 
 _UNCONFIGURED = CameraSettings()
@@ -25,10 +25,13 @@ class Identifier:
         """Return the frame with complete metadata.
 
         Raises:
+            UnreadableRecordError: the record could not be read.
             EmptyFrameError: the record has no value.
             HeaderError: a header holds what its field does not allow.
             UnknownCameraError: neither headers nor settings tell the pixel pitch.
         """
+        if raw.error is not None:
+            raise UnreadableRecordError(raw.error)
         if not raw.value:
             raise EmptyFrameError("the frame has no bytes")
         headers = decode_headers(raw.headers)

@@ -4,7 +4,9 @@ import struct
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.consumer.fetcher import PartitionRecords
+from aiokafka.errors import CorruptRecordException, TopicAuthorizationFailedError
 from aiokafka.record.util import calc_crc32c
 from structlog.testing import capture_logs
 
@@ -69,7 +71,7 @@ async def publish_unreadable(settings: KafkaSettings, *, header: bytes | None) -
 
 
 async def test_a_header_name_of_any_bytes_holds_up_nothing(settings: KafkaSettings) -> None:
-    """A record that cannot be read goes on as an empty frame, and so does the rest of its batch."""
+    """A record that cannot be read goes on as its error alone, and so does the rest of its batch."""
     await publish(settings, b"0")
     await publish_unreadable(settings, header=b"\xff\xfe\xfd\xfc")
     await publish(settings, b"4")
@@ -80,6 +82,8 @@ async def test_a_header_name_of_any_bytes_holds_up_nothing(settings: KafkaSettin
             source.done(frame.origin)
         await source.commit()
     assert [frame.value for frame in frames] == [b"0", b"1", None, None, b"4"]
+    assert [frame.error is None for frame in frames] == [True, True, False, False, True]
+    assert "utf-8" in str(frames[2].error)
     assert [frame.origin.offset for frame in frames] == [0, 1, 2, 3, 4]
     assert [line["frame"] for line in log if line["log_level"] == "error"] == [
         "frames.cam1:0:2",
@@ -90,13 +94,61 @@ async def test_a_header_name_of_any_bytes_holds_up_nothing(settings: KafkaSettin
 async def test_records_with_a_bad_checksum_hold_up_nothing(
     settings: KafkaSettings, broker: MockCluster
 ) -> None:
-    """A batch that was damaged on its way goes on as so many empty frames; other cameras are not touched."""
+    """A damaged batch goes on as so many frames that are errors; other cameras are not touched."""
     broker.create_topic("frames.cam2")
     async with FrameSource(settings, **QUICK) as source, Publisher(settings) as publisher:
         await publish_unreadable(settings, header=None)
         await publisher.publish([Record("frames.cam1", value=b"4"), Record("frames.cam2", value=b"5")])
         frames = await take(source, 5)
     assert sorted(frame.value or b"" for frame in frames) == [b"", b"", b"", b"4", b"5"]
+    assert sum("CRC" in (frame.error or "") for frame in frames) == 3
+
+
+async def test_what_was_damaged_on_its_way_is_fetched_again(
+    settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record that can be read at the second attempt is a frame like any other."""
+    await publish(settings, b"0", b"1")
+    damaged = iter([True])
+    unpack = PartitionRecords._unpack_records
+
+    def unpack_damaged(self: PartitionRecords) -> Iterator[object]:
+        tp = self._tp  # as in aiokafka, where the partition is told by this name alone
+        if next(damaged, False):
+            raise CorruptRecordException(f"Invalid CRC - {tp}")
+        yield from unpack(self)
+
+    monkeypatch.setattr(PartitionRecords, "_unpack_records", unpack_damaged)
+    async with FrameSource(settings, **QUICK) as source:
+        with capture_logs() as log:
+            frames = await take(source, 2)
+    assert [frame.value for frame in frames] == [b"0", b"1"]
+    assert [line["log_level"] for line in log] == ["warning"]
+
+
+async def test_an_error_behind_frames_does_not_drop_them(
+    settings: KafkaSettings, broker: MockCluster, monkeypatch: pytest.MonkeyPatch, until: Until
+) -> None:
+    """Frames taken before another camera's error are handed out, and the error comes with the next poll."""
+    broker.create_topic("frames.cam2")
+    await publish(settings, b"0")
+    async with FrameSource(settings, **QUICK) as source:
+        await until(lambda: TopicPartition("frames.cam1", 0) in source._consumer._fetcher._records)
+        getmany = AIOKafkaConsumer.getmany
+
+        async def failing(self: AIOKafkaConsumer, *partitions: TopicPartition, **named: int) -> object:
+            if partitions == (TopicPartition("frames.cam2", 0),):
+                raise TopicAuthorizationFailedError("frames.cam2")
+            return await getmany(self, *partitions, **named)
+
+        monkeypatch.setattr(AIOKafkaConsumer, "getmany", failing)
+        frames = await source.poll(10)
+        monkeypatch.setattr(AIOKafkaConsumer, "getmany", getmany)
+        assert [frame.value for frame in frames] == [b"0"]
+        with pytest.raises(BusError, match="TopicAuthorizationFailed"):
+            await source.poll(10)
+        source.done(frames[0].origin)
+        assert source.in_flight == 0
 
 
 async def test_a_lost_broker_is_noticed_and_found_again(

@@ -8,7 +8,7 @@ import pytest
 
 from edge.contracts import FrameMetadata, FrameOrigin, RawFrame
 from edge.contracts.cloudevents import encode_headers
-from edge.errors import EmptyFrameError, HeaderError, UnknownCameraError
+from edge.errors import EmptyFrameError, HeaderError, UnknownCameraError, UnreadableRecordError
 from edge.pipeline.identify import Identifier
 from edge.settings import CameraSettings
 
@@ -97,6 +97,14 @@ def test_a_record_without_value_is_an_empty_frame(value: bytes | None) -> None:
     """A tombstone is no frame."""
     with pytest.raises(EmptyFrameError):
         Identifier("line-1", CAMERAS).identify(raw_frame(value=value))
+
+
+def test_a_record_that_could_not_be_read_has_a_reason_of_its_own() -> None:
+    """It is not an empty frame: its bytes were there, and the error says what was wrong with them."""
+    raw = RawFrame(FrameOrigin("frames.cam1", 0, 7), 0, None, (), None, error="Invalid CRC")
+    with pytest.raises(UnreadableRecordError, match="Invalid CRC") as raised:
+        Identifier("line-1", CAMERAS).identify(raw)
+    assert raised.value.reason == "unreadable_record"
 
 
 def test_a_frame_that_cannot_be_identified_is_still_referred_to() -> None:
