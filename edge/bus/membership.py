@@ -23,8 +23,9 @@ async def keep_polling(consumer: AIOKafkaConsumer, on_final_error: Callable[[Kaf
 
     aiokafka leaves the group when nobody polls for ``max_poll_interval_ms``, and does not join again before
     somebody does. That guards against a handler that hangs; here a slow one is no reason to move its
-    partitions, and one that hangs is seen by the pipeline itself. Only polling tells of errors, too: of a
-    group that may not be joined, for example, which matters while there are no records to poll for.
+    partitions, and for one that hangs the daemon's liveness check "inference" fails, so that whoever watches
+    over the daemon starts it anew. Only polling tells of errors, too: of a group that may not be joined, for
+    example, which matters while there are no records to poll for.
     """
     errors = 0
     while True:
