@@ -1,30 +1,39 @@
 """Ctrl-C and SIGTERM ask for an orderly end; a second one ends at once."""
 
 import asyncio
+import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SHOW_CURSOR = "\x1b[?25h"  # a live view hides it
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[asyncio.Event]:
-    """Yield an event that the first signal sets; after that the signals act as they do by default."""
+    """Yield an event that the first signal sets; the second one ends the process where it stands."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
 
-    def release() -> None:
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)
-
-    def on_signal() -> None:
+    def on_signal(number: int) -> None:
+        if stop.is_set():
+            _end_at_once(number)
         stop.set()
-        release()
 
     for number in _SIGNALS:
-        loop.add_signal_handler(number, on_signal)
+        loop.add_signal_handler(number, on_signal, number)
     try:
         yield stop
     finally:
-        release()
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+def _end_at_once(number: int) -> None:
+    """End without cleaning up: what was in flight is uncommitted, and whoever reads it next begins there."""
+    if sys.stdout.isatty():
+        sys.stdout.write(_SHOW_CURSOR)
+        sys.stdout.flush()
+    os._exit(128 + number)

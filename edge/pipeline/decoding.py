@@ -4,6 +4,8 @@ import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import structlog
+
 from edge.contracts.frame import RawFrame
 from edge.contracts.image_header import read_image_header
 from edge.contracts.results import FrameReference
@@ -11,6 +13,8 @@ from edge.errors import FrameError
 from edge.pipeline.decode import decode_image
 from edge.pipeline.identify import Identifier
 from edge.pipeline.work import Work
+
+log = structlog.get_logger(__name__)
 
 
 class DecodingStage:
@@ -31,6 +35,15 @@ class DecodingStage:
             return done
         return loop.run_in_executor(self._pool, self._decode, work)
 
+    def decoded_bytes(self, raw: RawFrame) -> int:
+        """Return how much memory the frame's pixels will take, as far as its first bytes tell."""
+        value = raw.value or b""
+        header = read_image_header(value)
+        if header is None:
+            return len(value)
+        pixels = header.width_px * header.height_px
+        return min(pixels, self._max_pixels) * (1 if header.grey else 3)
+
     def close(self) -> None:
         """End the threads; decoding that has not begun is dropped."""
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -38,8 +51,8 @@ class DecodingStage:
     def _identify(self, raw: RawFrame, *, taken_in_at: float) -> Work:
         try:
             frame = self._identifier.identify(raw)
-        except FrameError as error:
-            return Work(raw, self._identifier.reference(raw), taken_in_at, error=error)
+        except Exception as error:  # noqa: BLE001 - no frame, whatever is in it, may end the daemon
+            return Work(raw, self._identifier.reference(raw), taken_in_at, error=_as_frame_error(error, raw))
         reference = FrameReference.of(frame.origin, frame.metadata)
         return Work(raw, reference, taken_in_at, metadata=frame.metadata)
 
@@ -47,8 +60,8 @@ class DecodingStage:
         started_at = time.perf_counter()
         try:
             self._decode_into(work)
-        except FrameError as error:
-            work.fail(error)
+        except Exception as error:  # noqa: BLE001 - as above
+            work.fail(_as_frame_error(error, work.raw))
         work.decode_s = time.perf_counter() - started_at
         return work
 
@@ -66,3 +79,11 @@ class DecodingStage:
             max_pixels=self._max_pixels,
         )
         work.height_px, work.width_px = work.image.shape[:2]
+
+
+def _as_frame_error(error: Exception, raw: RawFrame) -> FrameError:
+    """What nobody foresaw is a defect of ours: it is said with its traceback, and the frame fails."""
+    if isinstance(error, FrameError):
+        return error
+    log.error("unforeseen failure", frame=raw.origin.id, exc_info=error)
+    return FrameError(f"{type(error).__name__}: {error}")

@@ -10,6 +10,7 @@ import structlog
 from edge.bus.source import FrameSource
 from edge.errors import DrainTimeoutError
 from edge.pipeline.batcher import Batcher
+from edge.pipeline.budget import Budget
 from edge.pipeline.channel import Channel, EndOfChannelError
 from edge.pipeline.decoding import DecodingStage
 from edge.pipeline.delivery import DeliveryStage
@@ -29,6 +30,7 @@ class _Decoding(NamedTuple):
 
     work: asyncio.Future[Work]
     arrived_at: float
+    decoded_bytes: int
 
 
 class Pipeline:
@@ -55,6 +57,7 @@ class Pipeline:
         self._settings = settings
         self._metrics = metrics
         self._decoded: Channel[_Decoding] = Channel(settings.queue_frames)
+        self._memory = Budget(settings.max_decoded_bytes)
         self._inferred: Channel[Batch] = Channel(_BATCHES_AWAITING_DELIVERY)
         metrics.queue_frames.set_function(lambda: len(self._decoded))
         metrics.queue_capacity_frames.set(settings.queue_frames)
@@ -97,8 +100,10 @@ class Pipeline:
         """Poll even while there is no room: the source pauses, but the daemon stays in its group."""
         while not stop.is_set():
             for raw in await self._source.poll(self._decoded.room):
-                decoding = _Decoding(self._decoding.start(raw), asyncio.get_running_loop().time())
-                await self._decoded.send(decoding)
+                arrived_at = asyncio.get_running_loop().time()
+                size = self._decoding.decoded_bytes(raw)
+                await self._memory.take(size)
+                await self._decoded.send(_Decoding(self._decoding.start(raw), arrived_at, size))
         await self._decoded.close()
         log.info("draining", in_flight=self._source.in_flight)
 
@@ -117,6 +122,7 @@ class Pipeline:
             self._metrics.batches_in_flight.inc()
             works = [await decoding.work for decoding in batch]
             infer_s = await self._inference.infer(works)
+            self._memory.give_back(sum(decoding.decoded_bytes for decoding in batch))
             await self._inferred.send(Batch(number, works, infer_s))
         await self._inferred.close()
 

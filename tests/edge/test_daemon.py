@@ -1,9 +1,11 @@
 """The daemon from end to end, over a broker that speaks Kafka's protocol."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
+import socket
 import sys
 import urllib.error
 import urllib.request
@@ -27,7 +29,7 @@ from edge.bus.topics import ensure_topics
 from edge.contracts import Defect, FrameMetadata, Inspection
 from edge.contracts.cloudevents import encode_headers
 from edge.daemon import Daemon
-from edge.errors import MissingTopicError, ModelFileError, PortInUseError
+from edge.errors import DrainTimeoutError, MissingTopicError, ModelFileError, PortInUseError
 from edge.pipeline.decode import decode_image
 from edge.settings import HttpSettings, KafkaSettings, ModelSettings, PipelineSettings, Settings
 from edge.vision.fake import FakeRuntime
@@ -266,7 +268,7 @@ async def daemon_process(settings: Settings) -> AsyncIterator[asyncio.subprocess
         "STRIPSIGHT_KAFKA": settings.kafka.model_dump_json(exclude={"sasl_password"}),
         "STRIPSIGHT_MODEL": settings.model.model_dump_json(),
         "STRIPSIGHT_PIPELINE": settings.pipeline.model_dump_json(),
-        "STRIPSIGHT_HTTP__PORT": "0",
+        "STRIPSIGHT_HTTP": settings.http.model_dump_json(),
         "STRIPSIGHT_LOG__LEVEL": "warning",
     }
     process = await asyncio.create_subprocess_exec(
@@ -278,6 +280,62 @@ async def daemon_process(settings: Settings) -> AsyncIterator[asyncio.subprocess
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+@pytest.mark.parametrize(
+    ("signals", "drain_timeout_s", "exit_code"),
+    [([signal.SIGTERM], 0.5, 1), ([signal.SIGINT, signal.SIGINT], 60, 130)],
+    ids=["drain deadline", "second Ctrl-C"],
+)
+async def test_a_model_that_hangs_does_not_keep_the_daemon_alive(
+    settings: Settings, signals: list[signal.Signals], drain_timeout_s: float, exit_code: int
+) -> None:
+    """After the drain deadline, or at a second signal, the process ends, whatever the model is at."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        http = HttpSettings(port=free.getsockname()[1])
+    pipeline = settings.pipeline.model_copy(update={"drain_timeout_s": drain_timeout_s})
+    model = ModelSettings(runtime="fake", fake_delay_ms=3_600_000)
+    hanging = settings.model_copy(update={"model": model, "pipeline": pipeline, "http": http})
+    (topic, _) = settings.kafka.frame_topics or []
+    async with (
+        asyncio.timeout(60),
+        daemon_process(hanging) as process,
+        Publisher(settings.kafka) as publisher,
+    ):
+        await publisher.publish([frame(topic, 0, image(0))])
+        await _until_a_batch_is_in_flight(http.port)
+        for number in signals:
+            process.send_signal(number)
+            await asyncio.sleep(0.2)  # two signals at once are one
+        assert await process.wait() == exit_code
+
+
+async def _until_a_batch_is_in_flight(port: int) -> None:
+    while True:
+        with contextlib.suppress(OSError):  # not listening yet
+            if total(await get(f"http://127.0.0.1:{port}/metrics"), "stripsight_batches_in_flight"):
+                return
+        await asyncio.sleep(0.05)
+
+
+async def test_a_stalled_batch_is_seen(settings: Settings) -> None:
+    """A batch that takes longer than stall_timeout_s turns both health checks red, by name."""
+    pipeline = settings.pipeline.model_copy(update={"stall_timeout_s": 0.05, "drain_timeout_s": 0.1})
+    model = ModelSettings(runtime="fake", fake_delay_ms=3_600_000)
+    slow = settings.model_copy(update={"model": model, "pipeline": pipeline})
+    with pytest.raises(DrainTimeoutError):
+        await _stall(slow)
+
+
+async def _stall(settings: Settings) -> None:
+    """Give a frame to a model that hangs, and look at the health checks."""
+    (topic, _) = settings.kafka.frame_topics or []
+    async with running(settings) as daemon, Publisher(settings.kafka) as publisher:
+        await publisher.publish([frame(topic, 0, image(0))])
+        async with asyncio.timeout(30):
+            while daemon.health.liveness().ok:  # noqa: ASYNC110 - a check has no event
+                await asyncio.sleep(0.01)
+        assert daemon.health.readiness().checks["inference"].ok is False
 
 
 async def test_a_taken_port_is_named(settings: Settings) -> None:

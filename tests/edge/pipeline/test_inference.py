@@ -1,13 +1,15 @@
 """The inference stage: what a model does wrong stays with the frame that it did it on."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
+import pytest
 
 from edge.contracts import FrameOrigin, FrameReference, RawFrame
-from edge.errors import CorruptImageError, InferenceError
+from edge.errors import BrokenModelError, CorruptImageError, InferenceError
 from edge.pipeline.decode import Image
 from edge.pipeline.inference import InferenceStage
 from edge.pipeline.work import Work
@@ -97,6 +99,39 @@ async def test_a_model_that_answers_too_few_is_not_believed() -> None:
     await infer(FaultyRuntime(lambda found: found[1:]), works)
     assert works[0].detections is not None
     assert isinstance(works[1].error, InferenceError)
+
+
+async def test_a_model_that_fails_on_everything_is_not_the_frames_fault() -> None:
+    """After a fault of the device no frame is dead-lettered: the stage raises, and they stay uncommitted."""
+
+    class BrokenRuntime(FaultyRuntime):
+        def warmup(self) -> None:
+            raise RuntimeError("CUDA error: device-side assert")
+
+    works = [work(0, POISON), work(1, POISON)]
+    with pytest.raises(BrokenModelError, match=r"fake.*device-side assert.*out of memory"):
+        await infer(BrokenRuntime(_raise), works)
+
+
+async def test_the_stage_tells_how_long_it_has_been_busy() -> None:
+    """A batch that hangs can be seen from outside; a stage at rest is not busy."""
+    entered, let_go = threading.Event(), threading.Event()
+
+    class SlowRuntime(FakeRuntime):
+        def infer(self, images: Sequence[Image]) -> list[Detections]:
+            entered.set()
+            let_go.wait(10)
+            return super().infer(images)
+
+    stage = InferenceStage(SlowRuntime())
+    assert stage.busy_s == 0
+    batch = asyncio.create_task(stage.infer([work(0, 10)]))
+    await asyncio.to_thread(entered.wait, 10)
+    assert stage.busy_s > 0
+    let_go.set()
+    await batch
+    assert stage.busy_s == 0
+    stage.close()
 
 
 async def test_a_batch_without_a_sound_frame_needs_no_model() -> None:
