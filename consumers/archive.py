@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -9,6 +10,7 @@ from typing import BinaryIO, Self
 import msgspec
 
 from consumers.join import InspectedFrame
+from consumers.output import writing_into
 from consumers.pictures import draw, encode_jpeg, scene_of_inspection
 from edge.contracts import Inspection, RawFrame
 from edge.contracts.cloudevents import decode_headers
@@ -29,16 +31,20 @@ class Archive:
 
     Results of an earlier run in the same folder are set aside into ``earlier-1``, ``earlier-2`` ..., so that
     the files tell of one run and nothing is lost. Pictures appear whole or not at all.
+
+    Each of its methods raises OutputError where the system refuses: no right to write, no room left.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.pictures = 0
         self.without_picture = 0
-        _set_aside_earlier(folder)
-        (folder / PICTURES_FOLDER).mkdir(parents=True, exist_ok=True)
-        self._defects = (folder / DEFECTS_FILE).open("wb")
-        self._inspections = (folder / INSPECTIONS_FILE).open("wb")
+        with writing_into(folder), ExitStack() as files:
+            _set_aside_earlier(folder)
+            (folder / PICTURES_FOLDER).mkdir(parents=True, exist_ok=True)
+            self._defects = files.enter_context((folder / DEFECTS_FILE).open("wb"))
+            self._inspections = files.enter_context((folder / INSPECTIONS_FILE).open("wb"))
+            self._files = files.pop_all()
 
     def __enter__(self) -> Self:
         """Return the archive."""
@@ -55,16 +61,17 @@ class Archive:
 
     def close(self) -> None:
         """Close the files; the archive takes no more."""
-        self._defects.close()
-        self._inspections.close()
+        with writing_into(self.folder):
+            self._files.close()
 
     def write(self, inspected: InspectedFrame) -> None:
         """Write the records of a frame, and its picture if there are defects on it.
 
         A picture that cannot be drawn, since the frame was dropped or cannot be decoded, is counted.
         """
-        _append(self._defects, inspected.defects)
-        _append(self._inspections, [inspected.inspection])
+        with writing_into(self.folder):
+            _append(self._defects, inspected.defects)
+            _append(self._inspections, [inspected.inspection])
         if not inspected.defects:
             return
         try:
@@ -74,7 +81,8 @@ class Archive:
         if picture is None:
             self.without_picture += 1
             return
-        _write_whole(self._path_of(inspected.inspection), picture)
+        with writing_into(self.folder):
+            _write_whole(self._path_of(inspected.inspection), picture)
         self.pictures += 1
 
     def _path_of(self, inspection: Inspection) -> Path:

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
+from consumers.output import writing_into
 from consumers.palette import style_of_class
 from consumers.pictures import counted, draw, encode_jpeg, scene_of_detections
 from edge.cli.inspection import FailedFile, InspectedFile, json_line
@@ -26,6 +27,8 @@ class Report:
     """Takes the files as they come; ``failed`` counts those that could not be inspected.
 
     Standard output carries the result alone, the table or the JSON lines; all else goes to standard error.
+
+    Making it and adding to it raise OutputError where pictures cannot be written.
     """
 
     def __init__(self, runtime: Runtime, *, as_json: bool, pictures: Path | None) -> None:
@@ -34,6 +37,9 @@ class Report:
         self._runtime = runtime
         self._as_json = as_json
         self._pictures = pictures
+        if pictures is not None:
+            with writing_into(pictures):
+                pictures.mkdir(parents=True, exist_ok=True)
         self._picture_names: set[str] = set()
         self._defects: Counter[int] = Counter()
         self._table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -101,8 +107,9 @@ class Report:
         scene = scene_of_detections(
             file.detections, self._runtime.class_names, title=file.path.name, remarks=(model,)
         )
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / self._picture_name(file.path)).write_bytes(encode_jpeg(draw(file.image, scene)))
+        picture = encode_jpeg(draw(file.image, scene))
+        with writing_into(folder):
+            (folder / self._picture_name(file.path)).write_bytes(picture)
 
     def _picture_name(self, path: Path) -> str:
         """Name a picture after its image, and apart from it: it may lie in the same folder."""

@@ -51,7 +51,7 @@ class DemoSession:
             async with AsyncExitStack() as stack:
                 await self._run(stack, stop, on_ready)
         except ExceptionGroup as failed:
-            raise failed.exceptions[0] from failed  # the part that failed first ended the others
+            raise _first_of(failed) from failed  # the part that failed first ended the others
 
     async def _run(
         self, stack: AsyncExitStack, stop: asyncio.Event, on_ready: Callable[[Daemon], None]
@@ -104,3 +104,9 @@ class DemoSession:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLOSING_TIMEOUT_S):
                 await self.account.closed()
+
+
+def _first_of(failed: ExceptionGroup[Exception]) -> Exception:
+    """Return the first failure itself: parts have parts of their own, and so have their groups."""
+    first = failed.exceptions[0]
+    return _first_of(first) if isinstance(first, ExceptionGroup) else first

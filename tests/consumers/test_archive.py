@@ -1,6 +1,7 @@
 """Results on disk."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ from consumers.archive import Archive
 from consumers.join import InspectedFrame
 from edge.contracts import Defect, FrameReference, Inspection, RawFrame
 from edge.contracts.encoding import decode_record
+from edge.errors import OutputError
 
 MakeFrame = Callable[..., RawFrame]
 MakeInspection = Callable[..., Inspection]
@@ -149,3 +151,32 @@ def test_results_of_an_earlier_run_are_set_aside(tmp_path: Path, inspected: Insp
     assert names(tmp_path / "earlier-1/pictures") == ["cam1_C0012_00000001.jpg"]
     assert names(tmp_path / "pictures") == ["cam1_C0012_00000003.jpg"]
     assert (tmp_path / "inspections.jsonl").read_bytes().count(b"\n") == 1
+
+
+@pytest.mark.parametrize("place", ["/proc/stripsight", "/dev/null/out"])
+def test_a_folder_that_cannot_be_made_is_named(place: str) -> None:
+    """With the system's reason and the flag that chose it."""
+    with pytest.raises(OutputError, match=rf"cannot write {place}.*: \w.* \(--out {place}\)"):
+        Archive(Path(place))
+
+
+@pytest.mark.parametrize("defects", [0, 1])
+def test_a_full_disk_is_named(
+    tmp_path: Path, inspected: Inspected, no_room: Callable[[], AbstractContextManager[None]], defects: int
+) -> None:
+    """Whatever is being written when it runs full; closing says so again, since records are missing."""
+    archive = Archive(tmp_path)
+
+    with no_room():
+        with pytest.raises(OutputError, match=rf"{tmp_path}: File too large"):
+            archive.write(inspected(7, defects=defects))
+        with pytest.raises(OutputError, match=r"--out"):
+            archive.close()
+
+
+def test_a_picture_that_cannot_be_written_is_named(tmp_path: Path, inspected: Inspected) -> None:
+    """Somebody may take the folder away in the middle of a run."""
+    with Archive(tmp_path) as archive:
+        (tmp_path / "pictures").rmdir()
+        with pytest.raises(OutputError, match=r"cannot write .*cam1_C0012.*: No such file"):
+            archive.write(inspected(7))

@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from edge.cli import inspect
 from edge.contracts import Mask
-from edge.errors import ImageSourceError
+from edge.errors import ImageSourceError, OutputError
 from edge.vision.fake import FakeRuntime
 
 FAKE = {"STRIPSIGHT_MODEL__RUNTIME": "fake", "STRIPSIGHT_MODEL__FAKE_DEFECTS": "2", "COLUMNS": "200"}
@@ -112,6 +114,26 @@ def test_pictures_go_to_the_folder(images: Path, tmp_path: Path) -> None:
     picture = cv2.imread(str(tmp_path / "new/out/grey.annotated.jpg"))
     assert picture is not None
     assert picture.shape[1] > 800
+
+
+def test_a_folder_that_cannot_be_made_is_named(images: Path) -> None:
+    """Before any image is inspected."""
+    result = run(images, "--json", "--out", "/proc/stripsight")
+
+    assert isinstance(result.exception, OutputError)
+    assert "cannot write /proc/stripsight: No such file" in str(result.exception)
+    assert not result.stdout
+
+
+def test_a_full_disk_is_named(
+    images: Path, tmp_path: Path, no_room: Callable[[], AbstractContextManager[None]]
+) -> None:
+    """The picture that did not fit ends the command."""
+    with no_room():
+        result = run(images, "--out", tmp_path)
+
+    assert isinstance(result.exception, OutputError)
+    assert "File too large" in str(result.exception)
 
 
 def test_many_images_go_in_batches(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from edge.contracts import Defect, Inspection
 from edge.daemon import Daemon
 from edge.demo.options import DemoOptions
 from edge.demo.session import DemoSession
-from edge.errors import ImageSourceError, PortInUseError
+from edge.errors import ImageSourceError, OutputError, PortInUseError
 from edge.settings import ModelSettings
 from edge.training.synthetic import SyntheticStrip
 from producers.synthetic import encode_grey_jpeg
@@ -88,6 +88,18 @@ async def test_a_part_that_fails_ends_the_others_and_is_named() -> None:
         session = DemoSession(options(port=taken.getsockname()[1]))
         with pytest.raises(PortInUseError):
             await session.run(asyncio.Event(), on_ready=lambda _: None)
+
+
+async def test_a_folder_that_fails_in_the_middle_of_a_run_is_named(tmp_path: Path) -> None:
+    """The failure itself reaches the command line, out of however many groups of tasks."""
+    session = DemoSession(options(tmp_path))
+
+    def take_folder_away(_: Daemon) -> None:
+        (tmp_path / PICTURES_FOLDER).rmdir()
+
+    async with asyncio.timeout(20):
+        with pytest.raises(OutputError, match=r"cannot write .*pictures"):
+            await session.run(asyncio.Event(), on_ready=take_folder_away)
 
 
 def test_a_source_without_images_is_named(tmp_path: Path) -> None:
