@@ -23,7 +23,6 @@ StripsightError
 ├── DrainTimeoutError           the daemon stopped with frames in flight; they are read again
 ├── RecordError                 a result record that is not what its schema says
 ├── OutputError                 a file of results could not be written
-├── OutputError                 a file of results could not be written
 └── BusError                    Kafka
     ├── BrokerUnreachableError      retriable
     ├── OffsetError                 the ledger was asked to go backwards: a defect of ours
@@ -139,10 +138,6 @@ class DrainTimeoutError(StripsightError):
 
 class RecordError(StripsightError):
     """A result record cannot be read; the message names topic, partition and offset where known."""
-
-
-class OutputError(StripsightError):
-    """A file of results could not be written; the message names file, reason and the flag that chose it."""
 
 
 class OutputError(StripsightError):
