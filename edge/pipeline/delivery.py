@@ -104,7 +104,8 @@ class DeliveryStage:
         metrics.stage_seconds.labels("infer").observe(batch.infer_s)
         metrics.stage_seconds.labels("publish").observe(publish_s)
         for work, found, inspection in zip(batch.works, defects, inspections, strict=True):
-            who = (work.reference.line, work.reference.camera)
+            reference, is_known = work.reference, work.metadata is not None
+            who = metrics.camera_labels(reference.line, reference.camera, is_known=is_known)
             metrics.frames.labels(*who, inspection.outcome).inc()
             if inspection.strip_mm is not None:
                 length_mm = inspection.strip_mm.y1 - inspection.strip_mm.y0

@@ -1,6 +1,6 @@
 """Every metric of the daemon, in Prometheus' conventions: base units, ``_total``, ``_seconds``.
 
-Labels are bounded: cameras, classes, stages and reasons, never coils or frames.
+Labels are bounded: cameras (the first hundred), classes, stages and reasons, never coils or frames.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +14,11 @@ LATENCY_BUCKETS_S = (
     *(0.001, 0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075),
     *(0.1, 0.15, 0.25, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 20, 30),
 )
+# Anybody may publish frames under any name. Each name costs about 60 series for as long as the daemon runs;
+# a line has a dozen cameras, and what is beyond this is counted together.
+MOST_CAMERAS = 100
+OTHERS = ("other", "other")
+
 BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64)
 
 
@@ -22,6 +27,7 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
+        self._cameras: set[tuple[str, str]] = set()
         self.frames = Counter(
             "stripsight_frames",
             "Frames with an acknowledged inspection record, by outcome.",
@@ -83,6 +89,20 @@ class Metrics:
         )
         self.model = Info("stripsight_model", "The model that looks at the frames.", registry=self.registry)
         self.build = Info("stripsight_build", "The version of the daemon.", registry=self.registry)
+
+    def camera_labels(self, line: str, camera: str, *, is_known: bool) -> tuple[str, str]:
+        """Return the labels ``line`` and ``camera`` of a frame.
+
+        Args:
+            line: as the frame or its settings name it.
+            camera: likewise.
+            is_known: whether the frame proved to be of a camera, by its headers or its settings; others are
+                counted under ``other``, as are cameras beyond the first hundred.
+        """
+        labels = (line, camera)
+        if labels not in self._cameras and is_known and len(self._cameras) < MOST_CAMERAS:
+            self._cameras.add(labels)
+        return labels if labels in self._cameras else OTHERS
 
     def watch_lag(self, lag: Callable[[], Mapping[tuple[str, int], int]]) -> None:
         """Report at each scrape how far the daemon is behind: frames by (topic, partition)."""

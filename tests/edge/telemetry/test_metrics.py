@@ -6,7 +6,7 @@ from pathlib import Path
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from edge.telemetry.metrics import Metrics
+from edge.telemetry.metrics import MOST_CAMERAS, OTHERS, Metrics
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "metrics.md"
 
@@ -70,3 +70,15 @@ def test_the_lag_is_asked_for_at_each_scrape() -> None:
     assert metrics.registry.get_sample_value(*sample) == 3
     lag.clear()
     assert metrics.registry.get_sample_value(*sample) is None
+
+
+def test_a_flood_of_names_does_not_grow_the_metrics() -> None:
+    """Only frames that prove to be of a camera get a label, and only the first hundred cameras."""
+    metrics = Metrics()
+    assert metrics.camera_labels("l", "liar", is_known=False) == OTHERS
+    names = [f"cam{number}" for number in range(MOST_CAMERAS + 50)]
+    labels = {metrics.camera_labels("l", name, is_known=True) for name in names}
+    assert len(labels) == MOST_CAMERAS + 1
+    assert metrics.camera_labels("l", "cam0", is_known=False) == ("l", "cam0"), (
+        "a known camera's bad frame is its own"
+    )
