@@ -1,9 +1,9 @@
 """Records to Kafka, each acknowledged by all replicas that are in sync."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Self
 
 import stamina
 import structlog
@@ -41,12 +41,24 @@ _CURED_BY_NEW_PRODUCER = (KafkaTimeoutError, OutOfOrderSequenceNumber, ProducerF
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record to publish. Records of one key keep their order."""
+    """A record to publish. Records of one key keep their order.
+
+    ``substitute`` makes, from the broker's refusal in words, the record to publish instead of one that is
+    refused for good.
+    """
 
     topic: str
     value: bytes | None
     key: bytes | None = None
     headers: Headers = ()
+    substitute: Callable[[str], "Record"] | None = field(default=None, compare=False, repr=False)
+
+
+class _Refused(NamedTuple):
+    """A record that the broker will never take."""
+
+    record: Record
+    error: KafkaError
 
 
 class _UnacknowledgedError(BusError):
@@ -77,32 +89,41 @@ class Publisher:
     async def publish(self, records: Sequence[Record]) -> None:
         """Send records in their order, and wait until all are acknowledged.
 
-        Calls that overlap are served one after the other.
+        Calls that overlap are served one after the other. Substitutes of refused records come last.
 
         Raises:
-            PublishError: the broker refuses a record for good; the message names its topic. All others
-                of the call are acknowledged by then.
+            PublishError: the broker refuses for good a record that has no substitute, or its substitute; the
+                message names its topic. All others of the call are acknowledged by then.
         """
         async with self._one_at_a_time:
-            refused: list[PublishError] = []
-            async for attempt in stamina.retry_context(
-                on=(_UnacknowledgedError, BrokerUnreachableError),
-                attempts=None,
-                timeout=None,
-                wait_initial=_FIRST_WAIT_S,
-                wait_max=_LONGEST_WAIT_S,
-                wait_jitter=0,
-            ):
-                with attempt:
-                    records = await self._send(records, refused)
-                    if records:
-                        topics = ", ".join(sorted({record.topic for record in records}))
-                        raise _UnacknowledgedError(f"{len(records)} records not acknowledged: {topics}")
-            if refused:
-                raise refused[0]
+            refused = await self._send_until_answered(records)
+            substitutes, final = _substitutes(refused)
+            final += await self._send_until_answered(substitutes)
+            if final:
+                raise _publish_error(final[0])
 
-    async def _send(self, records: Sequence[Record], refused: list[PublishError]) -> list[Record]:
+    async def _send_until_answered(self, records: Sequence[Record]) -> list[_Refused]:
+        """Send records until each is acknowledged or refused for good; return the latter."""
+        refused: list[_Refused] = []
+        async for attempt in stamina.retry_context(
+            on=(_UnacknowledgedError, BrokerUnreachableError),
+            attempts=None,
+            timeout=None,
+            wait_initial=_FIRST_WAIT_S,
+            wait_max=_LONGEST_WAIT_S,
+            wait_jitter=0,
+        ):
+            with attempt:
+                records = await self._send(records, refused)
+                if records:
+                    topics = ", ".join(sorted({record.topic for record in records}))
+                    raise _UnacknowledgedError(f"{len(records)} records not acknowledged: {topics}")
+        return refused
+
+    async def _send(self, records: Sequence[Record], refused: list[_Refused]) -> list[Record]:
         """Send records; return those that have to be sent again."""
+        if not records:
+            return []
         producer = self._producer or await self._start_producer()
         outcomes = await asyncio.gather(
             *[await _enqueue(producer, record) for record in records], return_exceptions=True
@@ -119,7 +140,7 @@ class Publisher:
             if _may_pass(outcome):
                 again.append(record)
             else:
-                refused.append(_refusal(record, outcome))
+                refused.append(_Refused(record, outcome))
         return again
 
     async def _start_producer(self) -> AIOKafkaProducer:
@@ -169,6 +190,19 @@ def _may_pass(error: KafkaError) -> bool:
     return bool(error.retriable) or isinstance(error, _CURED_BY_NEW_PRODUCER) or type(error) is KafkaError
 
 
-def _refusal(record: Record, error: KafkaError) -> PublishError:
+def _substitutes(refused: Sequence[_Refused]) -> tuple[list[Record], list[_Refused]]:
+    """Return the records to publish instead of the refused ones, and those that have no substitute."""
+    substitutes, final = [], []
+    for record, error in refused:
+        if record.substitute is None:
+            final.append(_Refused(record, error))
+        else:
+            log.error("record refused, publishing its substitute", topic=record.topic, error=repr(error))
+            substitutes.append(record.substitute(repr(error)))
+    return substitutes, final
+
+
+def _publish_error(refused: _Refused) -> PublishError:
+    record, error = refused
     size = len(record.value or b"")
     return PublishError(f"{record.topic}: record of {size} bytes refused: {error!r}")

@@ -55,7 +55,7 @@ def _channels() -> Document:
         "deadLetters": {
             "address": "frames.dead-letter",
             "title": "Dead letters",
-            "description": "Frames that could not be inspected, byte for byte as they came.",
+            "description": "Frames that could not be inspected, as they came unless the broker refuses that.",
             "messages": _messages_of("deadLetter"),
         },
     }

@@ -37,6 +37,10 @@ _DEAD_LETTER_HEADERS = {
     "stripsight-error": "What was wrong, for people.",
 }
 
+_BARE_DEAD_LETTER_HEADERS = {
+    "stripsight-omitted": "Only where the broker refused the whole dead letter: what was left out, and why.",
+}
+
 
 def frame_headers_schema() -> Schema:
     """Return the schema of a frame's headers. None is required, and others may be there."""
@@ -60,7 +64,8 @@ def dead_letter_headers_schema() -> Schema:
     """Return the schema of the headers that a dead letter carries beside the frame's own."""
     return identity("dead-letter-headers") | {
         "title": "Dead letter headers",
-        "description": "The frame's own headers, untouched, and these. Each value is UTF-8 text.",
+        "description": "The frame's own headers, untouched, and these. Each value is UTF-8 text. "
+        "With `stripsight-omitted` there, value and headers of the frame are not.",
         "type": "object",
         "properties": {
             name: {
@@ -68,7 +73,7 @@ def dead_letter_headers_schema() -> Schema:
                 "description": text,
                 "type": "string",
             }
-            for name, text in _DEAD_LETTER_HEADERS.items()
+            for name, text in (_DEAD_LETTER_HEADERS | _BARE_DEAD_LETTER_HEADERS).items()
         },
         "required": list(_DEAD_LETTER_HEADERS),
     }

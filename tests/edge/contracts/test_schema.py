@@ -199,6 +199,10 @@ def test_dead_letter_headers_fit_their_schema() -> None:
     headers = texts(letter.headers)
     assert set(headers) == set(schema("dead-letter-headers.schema.json")["required"])
     assert accepts("dead-letter-headers.schema.json", headers)
+    assert letter.substitute is not None
+    bare = {name: value.decode() for name, value in letter.substitute("too large").headers}
+    assert set(bare) == set(schema("dead-letter-headers.schema.json")["properties"])
+    assert accepts("dead-letter-headers.schema.json", bare)
 
 
 def test_asyncapi_names_the_default_topics() -> None:
