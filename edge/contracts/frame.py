@@ -107,6 +107,7 @@ class FrameMetadata(msgspec.Struct, frozen=True, kw_only=True):
     pitch_y_mm: Pitch
     captured_at: Timestamp
     content_type: Name
+    """Media type of the image; ``application/octet-stream`` where neither sender nor bytes told."""
     coil: Name | None = None
     width_px: PixelCount | None = None
     height_px: PixelCount | None = None

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 JPEG = "image/jpeg"
 PNG = "image/png"
+UNKNOWN = "application/octet-stream"
+"""Any bytes (RFC 2046, section 4.5.1): the sender did not say what they are, or did not know."""
 MONO8 = "image/x-mono8"
 """Raw pixels, a byte each, row by row (GenICam PFNC ``Mono8``); the size travels in the headers."""
 

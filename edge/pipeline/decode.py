@@ -5,12 +5,16 @@ import numpy as np
 import numpy.typing as npt
 import simplejpeg
 
-from edge.contracts.image_header import JPEG, MONO8, PNG, ImageHeader, read_image_header, sniff
+from edge.contracts.image_header import JPEG, MONO8, PNG, UNKNOWN, ImageHeader, read_image_header, sniff
 from edge.errors import ContentTypeError, CorruptImageError, EmptyFrameError, FrameSizeError
+from edge.pipeline.png import check_chunks
 
 Image = npt.NDArray[np.uint8]
 
-_ALIASES = {"image/jpg": JPEG, "image/pjpeg": JPEG}
+_ALIASES = {"image/jpg": JPEG, "image/pjpeg": JPEG, UNKNOWN: ""}
+
+# What OpenCV cannot decode is told to us, and belongs in our log and not beside it.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def decode_image(
@@ -25,7 +29,8 @@ def decode_image(
 
     Args:
         value: the image as it came.
-        content_type: what its sender called it; the bytes themselves decide between JPEG and PNG.
+        content_type: what its sender called it, if anything (``application/octet-stream`` is nothing); the
+            bytes themselves decide between JPEG and PNG.
         width_px: of a raw image.
         height_px: of a raw image.
         max_pixels: larger images are refused before any memory is taken for them.
@@ -94,11 +99,12 @@ def _decode_jpeg(value: bytes, header: ImageHeader) -> Image:
 
 def _decode_png(value: bytes, header: ImageHeader) -> Image:
     # A camera's pixels lie as they were taken: an orientation in the file would turn the strip.
+    check_chunks(value)
     flags = cv2.IMREAD_IGNORE_ORIENTATION | (cv2.IMREAD_GRAYSCALE if header.grey else cv2.IMREAD_COLOR)
     try:
         image = cv2.imdecode(np.frombuffer(value, np.uint8), flags)
     except cv2.error as error:
         raise CorruptImageError(f"{PNG}: {error.err}") from None
     if image is None:
-        raise CorruptImageError(f"{PNG}: damaged or cut short")
+        raise CorruptImageError(f"{PNG}: damaged")
     return image.astype(np.uint8, copy=False)

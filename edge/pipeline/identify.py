@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from edge.contracts.cloudevents import decode_headers
 from edge.contracts.frame import Frame, FrameHeaders, FrameMetadata, RawFrame
-from edge.contracts.image_header import read_image_header, sniff
+from edge.contracts.image_header import UNKNOWN, read_image_header, sniff
 from edge.contracts.results import FrameReference
 from edge.errors import EmptyFrameError, UnknownCameraError, UnreadableRecordError
 from edge.settings import CameraSettings
@@ -58,7 +58,7 @@ class Identifier:
             width_px=headers.width_px or settings.width_px,
             height_px=headers.height_px or settings.height_px,
             captured_at=headers.captured_at or _timestamp(raw),
-            content_type=headers.content_type or settings.content_type or sniff(raw.value) or "unknown",
+            content_type=headers.content_type or settings.content_type or sniff(raw.value) or UNKNOWN,
             traceparent=headers.traceparent,
         )
         return Frame(raw.origin, metadata, raw.value)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.contracts.image_header import JPEG, MONO8, PNG
+from edge.contracts.image_header import JPEG, MONO8, PNG, UNKNOWN
 from edge.errors import (
     ContentTypeError,
     CorruptImageError,
@@ -88,7 +88,7 @@ def test_raw_mono8_is_taken_as_it_is() -> None:
     assert np.array_equal(decoded, image)
 
 
-@pytest.mark.parametrize("content_type", [None, "image/jpg", "IMAGE/JPEG; q=1", PNG])
+@pytest.mark.parametrize("content_type", [None, UNKNOWN, "image/jpg", "IMAGE/JPEG; q=1", PNG])
 def test_the_bytes_decide_between_jpeg_and_png(content_type: str | None) -> None:
     """A camera that names its type loosely, or not at all, or PNG for a JPEG, is understood."""
     assert decode_image(encoded(gradient(), ".jpg"), content_type, max_pixels=LIMIT).shape == (48, 200)
@@ -107,10 +107,11 @@ def test_a_wrong_content_type_is_named(content_type: str) -> None:
         decode_image(encoded(gradient(), ".jpg"), content_type, max_pixels=LIMIT)
 
 
-def test_unknown_bytes_without_content_type_are_refused() -> None:
+@pytest.mark.parametrize("content_type", [None, UNKNOWN])
+def test_unknown_bytes_without_content_type_are_refused(content_type: str | None) -> None:
     """What nobody named and nobody recognises is not guessed at."""
     with pytest.raises(ContentTypeError, match="no content type"):
-        decode_image(b"GIF89a...", None, max_pixels=LIMIT)
+        decode_image(b"GIF89a...", content_type, max_pixels=LIMIT)
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
@@ -120,6 +121,28 @@ def test_a_truncated_image_is_corrupt(suffix: str, kept: float) -> None:
     value = encoded(gradient(), suffix)
     with pytest.raises(CorruptImageError):
         decode_image(value[: int(len(value) * kept)], None, max_pixels=LIMIT)
+
+
+@pytest.mark.parametrize("position", [23, 300, -1])
+def test_damage_of_a_png_is_told_in_the_error_alone(position: int, capfd: pytest.CaptureFixture[str]) -> None:
+    """Standard error is the log, and its lines are JSON: no library writes there by itself."""
+    noise = np.random.default_rng(0).integers(0, 256, (64, 256), dtype=np.uint8)
+    value = bytearray(encoded(noise, ".png"))
+    value[position] ^= 1
+    with pytest.raises(CorruptImageError, match=r"chunk 'I(HDR|DAT|END)' at byte"):
+        decode_image(bytes(value), PNG, max_pixels=LIMIT)
+    with pytest.raises(CorruptImageError, match="cut short, 400 bytes end within chunk"):
+        decode_image(encoded(noise, ".png")[:400], PNG, max_pixels=LIMIT)
+    with pytest.raises(CorruptImageError):
+        decode_image(png_header(9, 9), PNG, max_pixels=LIMIT)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_endless_png_is_corrupt() -> None:
+    """Millions of empty chunks keep nobody busy."""
+    empty = struct.pack(">I", 0) + b"teXt" + struct.pack(">I", zlib.crc32(b"teXt"))
+    with pytest.raises(CorruptImageError, match="more than 100000 chunks"):
+        decode_image(png_header(9, 9) + 200_000 * empty, PNG, max_pixels=LIMIT)
 
 
 def test_a_jpeg_with_damage_inside_is_corrupt() -> None:

@@ -8,7 +8,14 @@ import pytest
 
 from edge.contracts import FrameMetadata, FrameOrigin, RawFrame
 from edge.contracts.cloudevents import encode_headers
-from edge.errors import EmptyFrameError, HeaderError, UnknownCameraError, UnreadableRecordError
+from edge.errors import (
+    ContentTypeError,
+    EmptyFrameError,
+    HeaderError,
+    UnknownCameraError,
+    UnreadableRecordError,
+)
+from edge.pipeline.decode import decode_image
 from edge.pipeline.identify import Identifier
 from edge.settings import CameraSettings
 
@@ -65,6 +72,14 @@ def test_a_record_without_headers_is_a_frame() -> None:
         captured_at=NOON,
         content_type="image/png",
     )
+
+
+def test_bytes_that_nobody_named_are_told_as_such() -> None:
+    """The operator reads what the frame begins with, and not a content type that nobody gave it."""
+    frame = Identifier("line-1", CAMERAS).identify(raw_frame(value=b"garbage, no image"))
+    assert frame.metadata.content_type == "application/octet-stream"
+    with pytest.raises(ContentTypeError, match=r"no content type, and b'garbage,' begins neither"):
+        decode_image(frame.value, frame.metadata.content_type, max_pixels=10**6)
 
 
 @pytest.mark.parametrize("key", [None, b"", b"\xff\xfe"])
