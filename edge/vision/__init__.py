@@ -1,6 +1,6 @@
 """The model: Detectron2's configs and checkpoints in, defects in pixels out.
 
-Importing this package imports no torch; ``load_runtime`` does when it is asked for the native runtime.
+Importing this package imports no torch; ``load_runtime`` does when it is asked for a runtime that needs it.
 """
 
 from edge.vision.detections import Detections
