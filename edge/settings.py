@@ -12,13 +12,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, mo
 
 from edge.contracts.frame import LARGEST_PITCH_MM, LARGEST_POSITION_MM, Side
 
-Port = Annotated[int, Field(ge=0, le=65535)]
+_LARGEST_PORT = 65535
+Port = Annotated[int, Field(ge=0, le=_LARGEST_PORT)]
 PositiveInt = Annotated[int, Field(ge=1)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 PitchMm = Annotated[float, Field(gt=0, le=LARGEST_PITCH_MM)]
 PositionMm = Annotated[float, Field(ge=-LARGEST_POSITION_MM, le=LARGEST_POSITION_MM)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+TOPIC_PATTERN = r"^[A-Za-z0-9._-]{1,249}$"
+Topic = Annotated[str, Field(pattern=TOPIC_PATTERN)]
 
 ImportPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*)?$")]
 
@@ -36,6 +38,15 @@ def _checked_pattern(pattern: str) -> str:
     return pattern
 
 
+def _checked_ports(hosts: str) -> str:
+    for port in re.findall(r":(\d+)\s*(?:,|$)", hosts):
+        if not 1 <= int(port) <= _LARGEST_PORT:
+            raise ValueError(f"there is no port {port}; ports go from 1 to {_LARGEST_PORT}")
+    return hosts
+
+
+Hosts = Annotated[str, Field(pattern=_HOSTS), AfterValidator(_checked_ports)]
+
 RegularExpression = Annotated[
     str, Field(json_schema_extra={"format": "regex"}), AfterValidator(_checked_pattern)
 ]
@@ -49,9 +60,7 @@ class _Section(BaseModel):
 class KafkaSettings(_Section):
     """Where the broker is, and the names of the topics."""
 
-    bootstrap_servers: str = Field(
-        default="localhost:9092", pattern=_HOSTS, description="host:port, comma separated"
-    )
+    bootstrap_servers: Hosts = Field(default="localhost:9092", description="host:port, comma separated")
     client_id: str = Field(default="stripsight", description="how the daemon is called in the broker's logs")
     group_id: str = Field(
         default="stripsight", min_length=1, description="consumer group that shares the cameras"

@@ -1,5 +1,6 @@
 """What the camera commands have in common: their options, and what follows from them."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from edge.errors import SettingsError
-from edge.settings import CameraSettings, Settings
+from edge.settings import TOPIC_PATTERN, CameraSettings, Settings
 
 if TYPE_CHECKING:
     from producers.pacing import Interval
@@ -100,10 +101,14 @@ class CameraOptions:
         """Read the settings, in which Kafka's security and what is known of the camera may stand.
 
         Raises:
-            SettingsError: a setting is wrong.
+            SettingsError: a setting is wrong, or the topic's name is none.
         """
         from edge.configuration import load_settings
 
+        if not re.fullmatch(TOPIC_PATTERN, self.topic):
+            raise SettingsError(
+                f"--topic: {self.topic!r} is not allowed; allowed: text that matches {TOPIC_PATTERN}"
+            )
         return load_settings(self.config, {"kafka.bootstrap_servers": self.bootstrap})
 
     def plan(self, settings: Settings) -> "StripPlan":

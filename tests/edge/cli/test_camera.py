@@ -165,6 +165,17 @@ def test_two_paces_are_refused(images: Path) -> None:
     assert "--rate and --speed" in str(result.exception)
 
 
+@pytest.mark.parametrize("topic", ["bad topic", "", "frames/cam1", "a" * 250])
+def test_a_topic_that_kafka_does_not_know_is_refused(images: Path, topic: str) -> None:
+    """Before anything is connected, the option is named, as is what a topic may be called."""
+    result = camera("replay", images, "--topic", topic, "--bootstrap", "127.0.0.1:1", "--frames", 1)
+
+    assert isinstance(result.exception, SettingsError)
+    assert str(result.exception).startswith(
+        f"--topic: {topic!r} is not allowed; allowed: text that matches ^"
+    )
+
+
 @pytest.mark.parametrize(
     ("option", "value", "named"),
     [("--rate", 0, "rate"), ("--pitch-x-mm", 0, "pitch_x_mm"), ("--coil-length", -1, "coil_length")],

@@ -61,6 +61,11 @@ def test_every_wrong_setting_is_named_at_once() -> None:
         ('[kafka]\nframe_topics = ["a",\n"b c"]', 'kafka.frame_topics.1 (stripsight.toml line 2): "b c"'),
         ('[kafka]\nframe_topics = "a"', '"a" is not allowed; allowed: a list, each text that matches'),
         ('[kafka]\nframe_topic_pattern = "("', '"(" is not allowed: not a regular expression: missing )'),
+        (
+            '[kafka]\nbootstrap_servers = "a:9092, [::1]:65536"',
+            '"a:9092, [::1]:65536" is not allowed: there is no port 65536; ports go from 1 to 65535',
+        ),
+        ('[kafka]\nbootstrap_servers = "a:0,b:9092"', "there is no port 0; ports go from 1 to 65535"),
         ('[kafka]\ngroup_id = ""', '"" is not allowed; allowed: text that is not empty'),
         ("[kafka]\nssl_ca_file = 3", "3 is not allowed; allowed: a path"),
         ("[kafka]\ncreate_topics = 3", "3 is not allowed; allowed: true or false"),
@@ -79,6 +84,12 @@ def test_every_wrong_setting_is_named_at_once() -> None:
 def test_what_is_allowed_is_said_in_words(text: str, expected: str) -> None:
     """Ranges, choices, patterns and kinds of value are told as the field declares them."""
     assert expected in complaint(text)
+
+
+@pytest.mark.parametrize("hosts", ["a", "a:1", "[fe80::9999]", "[::1]:65535 , b.c:9092"])
+def test_addresses_of_brokers_with_and_without_ports_are_allowed(hosts: str) -> None:
+    """What stands in brackets is an address, whatever numbers it ends with."""
+    assert load_settings(None, {"kafka.bootstrap_servers": hosts}, {}).kafka.bootstrap_servers == hosts
 
 
 @pytest.mark.parametrize(
