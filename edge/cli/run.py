@@ -7,9 +7,12 @@ from typing import Annotated
 import typer
 
 from edge.cli.signals import stop_on_signals
+from edge.errors import StripsightError
 from edge.settings import Settings
 
 Flag = typer.Option
+
+UNEXPECTED_FAILURE = 1  # exit code
 
 
 def run(
@@ -61,11 +64,24 @@ def run(
 
 
 def serve(settings: Settings) -> None:
-    """Run the daemon until a signal comes."""
+    """Run the daemon until a signal comes; what nobody foresaw ends it with a line of the log.
+
+    Raises:
+        StripsightError: what the operator can mend.
+        typer.Exit: the daemon failed otherwise.
+    """
+    import structlog
+
     from edge.telemetry.logging import configure_logging
 
     configure_logging(settings.log.level, settings.log.format)
-    asyncio.run(_serve(settings))
+    try:
+        asyncio.run(_serve(settings))
+    except StripsightError:
+        raise
+    except Exception:  # noqa: BLE001 - the log is where operators look, whatever it was
+        structlog.get_logger(__name__).exception("the daemon failed")
+        raise typer.Exit(UNEXPECTED_FAILURE) from None
 
 
 async def _serve(settings: Settings) -> None:
