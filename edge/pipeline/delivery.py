@@ -109,7 +109,7 @@ class DeliveryStage:
             metrics.frames.labels(*who, inspection.outcome).inc()
             if inspection.strip_mm is not None:
                 length_mm = inspection.strip_mm.y1 - inspection.strip_mm.y0
-                metrics.strip_metres.labels(*who, inspection.outcome).inc(length_mm / 1000)
+                metrics.strip_meters.labels(*who, inspection.outcome).inc(length_mm / 1000)
             metrics.stage_seconds.labels("decode").observe(work.decode_s)
             metrics.stage_seconds.labels("wait").observe(work.wait_s)
             age_s = (now - work.reference.captured_at).total_seconds()

@@ -5,7 +5,14 @@ Labels are bounded: cameras (the first hundred), classes, stages and reasons, ne
 
 from collections.abc import Callable, Iterator, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    disable_created_metrics,
+)
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -21,6 +28,9 @@ OTHERS = ("other", "other")
 
 BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64)
 
+# A series more for each counter and histogram, which nobody asks for: Prometheus finds restarts by itself.
+disable_created_metrics()
+
 
 class Metrics:
     """The daemon's metrics, in a registry of their own."""
@@ -34,8 +44,8 @@ class Metrics:
             ["line", "camera", "outcome"],
             registry=self.registry,
         )
-        self.strip_metres = Counter(
-            "stripsight_strip_metres",
+        self.strip_meters = Counter(
+            "stripsight_strip_meters",
             "Length of strip shown by the frames, in metres, by outcome.",
             ["line", "camera", "outcome"],
             registry=self.registry,

@@ -15,7 +15,7 @@ def metrics_with_samples() -> Metrics:
     """Metrics in which every family has a sample."""
     metrics = Metrics()
     metrics.frames.labels("l", "c", "inspected")
-    metrics.strip_metres.labels("l", "c", "inspected")
+    metrics.strip_meters.labels("l", "c", "inspected")
     metrics.defects.labels("l", "c", "defect_1")
     metrics.dead_letters.labels("corrupt_image")
     metrics.stage_seconds.labels("infer")
@@ -31,8 +31,6 @@ def exposed_labels() -> dict[str, tuple[str, set[str]]]:
     text = generate_latest(metrics_with_samples().registry).decode()
     families: dict[str, tuple[str, set[str]]] = {}
     for family in text_string_to_metric_families(text):
-        if family.name.endswith("_created"):
-            continue
         name = family.name + ("_total" if family.type == "counter" else "")
         kind = "info" if name.endswith("_info") else family.type
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
@@ -55,10 +53,11 @@ def test_every_metric_is_documented_and_every_documented_one_exists() -> None:
 
 
 def test_names_follow_the_conventions() -> None:
-    """Every metric has the prefix, and a duration is in seconds."""
+    """Every metric has the prefix, and base units by the names that Prometheus gives them."""
     for name in exposed_labels():
         assert name.startswith("stripsight_")
-        assert "_ms" not in name
+        assert not {"ms", "mm", "metres"} & set(name.split("_"))
+        assert not name.endswith("_created")
 
 
 def test_the_lag_is_asked_for_at_each_scrape() -> None:
