@@ -13,26 +13,9 @@ from edge.vision.detections import Detections
 CLASS_COUNT = 4
 _IOU = 0.5
 _LOOSE_IOU = 0.3
-_THRESHOLDS = (
-    0.05,
-    0.1,
-    0.15,
-    0.2,
-    0.25,
-    0.3,
-    0.35,
-    0.4,
-    0.45,
-    0.5,
-    0.55,
-    0.6,
-    0.65,
-    0.7,
-    0.75,
-    0.8,
-    0.85,
-    0.9,
-)
+# No higher: a class that the model is never sure of would not be reported at all, which is the best Dice of a
+# weak model and no use to an operator.
+_THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 16))
 
 Infer = Callable[[npt.NDArray[np.uint8]], Detections]
 
