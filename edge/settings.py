@@ -13,18 +13,31 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, mo
 from edge.contracts.frame import LARGEST_PITCH_MM, LARGEST_POSITION_MM, Side
 
 _LARGEST_PORT = 65535
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def _without_controls(name: str) -> str:
+    """Hold names to what records allow: readers refuse the others."""
+    if _CONTROL_CHARACTER.search(name):
+        raise ValueError("it has control characters")
+    return name
+
+
 Port = Annotated[int, Field(ge=0, le=_LARGEST_PORT)]
 PositiveInt = Annotated[int, Field(ge=1)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 PitchMm = Annotated[float, Field(gt=0, le=LARGEST_PITCH_MM)]
 PositionMm = Annotated[float, Field(ge=-LARGEST_POSITION_MM, le=LARGEST_POSITION_MM)]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_without_controls)]
 TOPIC_PATTERN = r"^[A-Za-z0-9._-]{1,249}$"
 Topic = Annotated[str, Field(pattern=TOPIC_PATTERN)]
 
 ImportPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*)?$")]
 
 MEBIBYTE = 2**20
+
+MASK = str(SecretStr("any"))
+"""What is shown in place of a secret."""
 
 _HOST = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?"
 _HOSTS = rf"^\s*{_HOST}(\s*,\s*{_HOST})*\s*$"

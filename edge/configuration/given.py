@@ -8,8 +8,6 @@ from edge.configuration.names import SettingPath, dotted
 
 Tree = dict[str, Any]
 
-MASK = "**********"
-
 
 @dataclass(frozen=True, slots=True)
 class Given:

@@ -10,9 +10,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from edge.configuration import catalogue
-from edge.configuration.given import MASK, Given
+from edge.configuration.given import Given
 from edge.configuration.names import SettingPath, dotted, name_beside
 from edge.errors import SettingsError
+from edge.settings import MASK
 
 _SHOWN_CHARACTERS = 80
 

@@ -14,10 +14,11 @@ import structlog
 from pydantic import SecretStr
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from edge.settings import MASK
+
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "console", "json"]
 
-MASK = "**********"
 _SECRET_KEY = re.compile(r"passw(or)?d|secret|token|credential|authorization|api_?key|^sasl_", re.IGNORECASE)
 
 # One level quieter than ours: at debug aiokafka writes out every request, authentication among them, and at

@@ -29,7 +29,7 @@ OTHERS = ("other", "other")
 BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64)
 
 # A series more for each counter and histogram, which nobody asks for: Prometheus finds restarts by itself.
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call] # the library annotates all but this
 
 
 class Metrics:

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from edge.configuration import load, load_settings
 from edge.configuration.effective import effective_toml
-from edge.configuration.given import MASK
+from edge.settings import MASK
 
-TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=50)
+TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=50)
 
 
 @pytest.fixture(autouse=True)

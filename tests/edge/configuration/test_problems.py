@@ -73,6 +73,8 @@ def test_every_wrong_setting_is_named_at_once() -> None:
         ("[cameras.c]\npitch_x_mm = 0", "allowed: a number greater than 0 and at most 1000.0"),
         ("[cameras.c]\noffset_mm = nan", "NaN is not allowed; allowed: a number"),
         ("line = ''", '"" is not allowed; allowed: text of 1 to 200 characters'),
+        (r'line = "\u001b[31m"', "is not allowed: it has control characters"),
+        (r'cameras."a\nb".side = "top"', "it has control characters"),
         ("http = 1", "http (stripsight.toml line 1): 1 is not allowed; allowed: a table of settings"),
         (
             "[[cameras]]",

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from edge.settings import KafkaSettings
-from edge.telemetry.logging import MASK, configure_logging, mask_secrets
+from edge.settings import MASK, KafkaSettings
+from edge.telemetry.logging import configure_logging, mask_secrets
 
 SECRET = "hunter2"  # noqa: S105 # it is what must not show
 
