@@ -93,10 +93,6 @@ class FrameJoin:
             entry.defects[defect.index] = defect
         return list(self._leaving(defect.frame.id))
 
-    def rest(self) -> list[InspectedFrame]:
-        """Let go of everything, at the end of a run; return what was inspected and still lacks something."""
-        return [left for frame_id in list(self._waiting) for left in self._leave(frame_id)]
-
     def _entry(self, frame_id: str) -> _Waiting | None:
         if frame_id in self._left:
             return None

@@ -70,7 +70,6 @@ def test_each_frame_leaves_once_in_whatever_order_records_come(
     for each in left:
         assert [defect.index for defect in each.defects] == list(range(each.inspection.defects))
         assert each.frame is not None or not each.defects
-    assert join.rest() == []
 
 
 def test_a_clean_frame_is_not_waited_for(make_frame: MakeFrame, make_inspection: MakeInspection) -> None:
@@ -120,13 +119,3 @@ def test_a_frame_that_was_forgotten_can_still_be_inspected(
     join.add_frame(make_frame(1))
 
     assert [each.inspection.frame.offset for each in join.add_inspection(make_inspection(0))] == [0]
-
-
-def test_the_rest_leaves_at_the_end(make_frame: MakeFrame, make_inspection: MakeInspection) -> None:
-    """What was inspected and lacks a defect leaves as it is; a frame without results is let go."""
-    join = FrameJoin()
-    join.add_frame(make_frame(0))
-    join.add_inspection(make_inspection(1, defects=1))
-
-    assert [each.inspection.frame.offset for each in join.rest()] == [1]
-    assert (join.waiting, join.frame_bytes) == (0, 0)

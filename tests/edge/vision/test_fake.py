@@ -57,13 +57,13 @@ def test_a_model_without_masks_can_be_played(frame: Frames) -> None:
     assert FakeRuntime(masks=False).infer([frame(20, 20)])[0].masks is None
 
 
-def test_the_delay_counts_batches_and_frames(frame: Frames, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call takes the batch's delay once and the frame's delay for each frame."""
+def test_the_delay_counts_batches(frame: Frames, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call takes the delay once, however many frames it is for."""
     slept: list[float] = []
     monkeypatch.setattr(time, "sleep", slept.append)
-    FakeRuntime(delay_ms_per_batch=20, delay_ms_per_frame=5).infer([frame(8, 8)] * 4)
+    FakeRuntime(delay_ms_per_batch=20).infer([frame(8, 8)] * 4)
     FakeRuntime().infer([frame(8, 8)])
-    assert slept == [pytest.approx(0.040)]
+    assert slept == [pytest.approx(0.020)]
 
 
 def test_an_empty_call_gives_an_empty_answer() -> None:
