@@ -9,6 +9,7 @@ StripsightError
 │   │   └── ModelMismatchError      config and weights do not fit each other
 │   ├── ImageSourceError        images to publish or inspect: none there, or one that is no image
 │   ├── MissingTopicError       a topic that neither exists nor may be created
+│   ├── AuthenticationError     the broker refuses our login, or we its certificate
 │   └── PortInUseError          the HTTP port is taken
 ├── FrameError                  one frame is bad; its neighbours go on (reason → dead letter)
 │   ├── UnreadableRecordError       reason "unreadable_record"
@@ -68,6 +69,10 @@ class ImageSourceError(ConfigurationError):
 
 class MissingTopicError(ConfigurationError):
     """A topic does not exist and may not be created."""
+
+
+class AuthenticationError(ConfigurationError):
+    """Broker and daemon do not accept each other; the message says who refused what, never a secret."""
 
 
 class PortInUseError(ConfigurationError):

@@ -5,10 +5,10 @@ from typing import Any, Protocol
 
 import stamina
 import structlog
-from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
+from edge.bus.knocking import knock
 from edge.bus.quiet import quieten
 from edge.errors import BrokerUnreachableError, SettingsError
 from edge.settings import KafkaSettings
@@ -68,15 +68,17 @@ def largest_record_bytes(kafka: KafkaSettings) -> int:
 
 
 async def wait_for_broker(kafka: KafkaSettings, *, timeout_s: float | None = None) -> None:
-    """Wait until a broker answers; each failed attempt is said in the log, with the address.
+    """Wait until a broker answers; each failed attempt is said in the log, with the address and the reason.
 
     Args:
         kafka: where the broker is.
         timeout_s: None waits for as long as it takes.
 
     Raises:
-        BrokerUnreachableError: none did within ``timeout_s``.
+        AuthenticationError: a broker refuses our login, or has a certificate that we do not trust.
+        BrokerUnreachableError: none answered within ``timeout_s``.
     """
+    arguments = client_arguments(kafka)
     async for attempt in stamina.retry_context(
         on=BrokerUnreachableError,
         attempts=None,
@@ -86,7 +88,7 @@ async def wait_for_broker(kafka: KafkaSettings, *, timeout_s: float | None = Non
         wait_jitter=0,
     ):
         with attempt:
-            await _knock(kafka)
+            await knock(kafka, arguments)
 
 
 async def start_client(client: Client, kafka: KafkaSettings) -> None:
@@ -100,24 +102,10 @@ async def start_client(client: Client, kafka: KafkaSettings) -> None:
     except BaseException as error:
         await client.stop()
         if isinstance(error, KafkaConnectionError):
-            raise _unreachable(kafka) from error
+            raise BrokerUnreachableError(
+                f"no broker answers at {kafka.bootstrap_servers}: {error}"
+            ) from error
         raise
-
-
-async def _knock(kafka: KafkaSettings) -> None:
-    client = AIOKafkaClient(**client_arguments(kafka))
-    try:
-        await client.bootstrap()
-    except KafkaConnectionError as error:
-        raise _unreachable(kafka) from error
-    finally:
-        await client.close()
-
-
-def _unreachable(kafka: KafkaSettings) -> BrokerUnreachableError:
-    return BrokerUnreachableError(
-        f"no broker answers at {kafka.bootstrap_servers} ({kafka.security_protocol})"
-    )
 
 
 def _ssl_context(kafka: KafkaSettings) -> ssl.SSLContext:
