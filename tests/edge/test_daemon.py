@@ -39,6 +39,7 @@ Result = TypeVar("Result", Inspection, Defect)
 FRAMES_A_CAMERA = 12
 CORRUPT = 5
 DEFECTS_A_FRAME = 2
+DEADLINE_S = 30  # for records: a daemon's start on a busy machine
 
 
 @pytest.fixture
@@ -114,8 +115,14 @@ def frames_of(topic: str, count: int = FRAMES_A_CAMERA) -> list[Record]:
 
 
 async def take(subscription: Subscription[Result], count: int) -> list[Result]:
-    """The next so many records."""
-    return [await anext(aiter(subscription)) for _ in range(count)]
+    """The next so many records; what does not come in time is told."""
+    taken: list[Result] = []
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DEADLINE_S):
+            while len(taken) < count:
+                taken.append(await anext(subscription))
+    assert len(taken) == count, f"{len(taken)} of {count} records in {DEADLINE_S} s, the last: {taken[-1:]}"
+    return taken
 
 
 async def get(url: str) -> str:
@@ -252,10 +259,9 @@ async def test_a_killed_daemon_loses_no_frame(settings: Settings) -> None:
             await victim.wait()
         seen = {(inspection.frame.topic, inspection.frame.offset) for inspection in before}
         async with daemon_process(slow) as successor:
-            async for inspection in inspections:
+            while len(seen) < len(frames):
+                (inspection,) = await take(inspections, 1)
                 seen.add((inspection.frame.topic, inspection.frame.offset))
-                if len(seen) == len(frames):
-                    break
             successor.send_signal(signal.SIGTERM)
             assert await successor.wait() == 0
     assert seen == {(topic, offset) for topic in kafka.frame_topics or [] for offset in range(30)}
