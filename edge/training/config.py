@@ -19,6 +19,8 @@ class _Node(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
 
 
 class ClipGradients(_Node, frozen=True):
+    """Bounds of the gradients: each value, or the norm of each parameter."""
+
     enabled: bool = False
     clip_type: str = "value"
     clip_value: float = 1.0
@@ -26,6 +28,8 @@ class ClipGradients(_Node, frozen=True):
 
 
 class Amp(_Node, frozen=True):
+    """Automatic mixed precision."""
+
     enabled: bool = False
 
 
@@ -52,16 +56,22 @@ class Solver(_Node, frozen=True):
 
 
 class Crop(_Node, frozen=True):
+    """Random crops; ``size`` is (height, width), px where ``type`` is absolute, else parts of the frame."""
+
     enabled: bool = False
     type: str = "relative_range"
     size: tuple[float, float] = (0.9, 0.9)
 
 
 class Input(_Node, frozen=True):
+    """How pictures are augmented."""
+
     crop: Crop = Crop()
 
 
 class Test(_Node, frozen=True):
+    """How often the model is evaluated while it trains, in iterations; 0 is never."""
+
     eval_period: int = 0
 
 

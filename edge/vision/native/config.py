@@ -33,11 +33,15 @@ class Input(_Node, frozen=True):
 
 
 class Backbone(_Node, frozen=True):
+    """Which network makes the features, and how many of its first stages stay as they are in training."""
+
     name: str = "build_resnet_backbone"
     freeze_at: int = 2
 
 
 class ResNets(_Node, frozen=True):
+    """The residual network: depth, widths, and where it strides and dilates."""
+
     depth: int = 50
     out_features: tuple[str, ...] = ("res4",)
     num_groups: Count = 1
@@ -51,6 +55,8 @@ class ResNets(_Node, frozen=True):
 
 
 class Fpn(_Node, frozen=True):
+    """The feature pyramid over the backbone's stages."""
+
     in_features: tuple[str, ...] = ()
     out_channels: Count = 256
     norm: str = ""
@@ -58,6 +64,8 @@ class Fpn(_Node, frozen=True):
 
 
 class ProposalGenerator(_Node, frozen=True):
+    """Where proposals come from; ``min_size`` in px of the resized frame."""
+
     name: str = "RPN"
     min_size: float = 0
 
@@ -72,6 +80,8 @@ class AnchorGenerator(_Node, frozen=True):
 
 
 class Rpn(_Node, frozen=True):
+    """The region proposal network: its matching of anchors, sampling, losses, and how many proposals it keeps."""
+
     head_name: str = "StandardRPNHead"
     in_features: tuple[str, ...] = ("res4",)
     conv_dims: tuple[int, ...] = (-1,)
@@ -93,6 +103,8 @@ class Rpn(_Node, frozen=True):
 
 
 class RoiHeads(_Node, frozen=True):
+    """What is made of proposals: classes, their matching and sampling, and the thresholds of scores and NMS."""
+
     name: str = "Res5ROIHeads"
     num_classes: Count = 80
     in_features: tuple[str, ...] = ("res4",)
@@ -106,6 +118,8 @@ class RoiHeads(_Node, frozen=True):
 
 
 class RoiBoxHead(_Node, frozen=True):
+    """The head that classifies a proposal and refines its box; ``pooler_resolution`` in cells a side."""
+
     name: str = ""
     bbox_reg_weights: BoxWeights = (10.0, 10.0, 5.0, 5.0)
     pooler_resolution: Count = 14
@@ -126,6 +140,8 @@ class RoiBoxHead(_Node, frozen=True):
 
 
 class RoiBoxCascadeHead(_Node, frozen=True):
+    """A cascade's stages: box weights, and the IoU from which a proposal is a positive, of each."""
+
     bbox_reg_weights: tuple[BoxWeights, ...] = (
         (10.0, 10.0, 5.0, 5.0),
         (20.0, 20.0, 10.0, 10.0),
@@ -135,6 +151,8 @@ class RoiBoxCascadeHead(_Node, frozen=True):
 
 
 class RoiMaskHead(_Node, frozen=True):
+    """The head that draws a mask; ``pooler_resolution`` in cells a side, half of the mask's."""
+
     name: str = "MaskRCNNConvUpsampleHead"
     pooler_resolution: Count = 14
     pooler_sampling_ratio: CountOrNone = 0
@@ -176,6 +194,8 @@ class Model(_Node, frozen=True):
 
 
 class Test(_Node, frozen=True):
+    """How many detections a frame may have."""
+
     detections_per_image: int = 100
 
 
