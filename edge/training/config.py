@@ -19,7 +19,7 @@ class _Node(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
 
 
 class ClipGradients(_Node, frozen=True):
-    """Bounds of the gradients: each value, or the norm of each parameter."""
+    """Bounds of the gradients: of each value, or of the norm of each parameter or of all (``full_model``)."""
 
     enabled: bool = False
     clip_type: str = "value"

@@ -80,7 +80,7 @@ class AnchorGenerator(_Node, frozen=True):
 
 
 class Rpn(_Node, frozen=True):
-    """The region proposal network: its matching of anchors, sampling, losses, and how many proposals it keeps."""
+    """The region proposal network: matching of anchors, sampling, losses, and how many proposals it keeps."""
 
     head_name: str = "StandardRPNHead"
     in_features: tuple[str, ...] = ("res4",)
@@ -103,7 +103,7 @@ class Rpn(_Node, frozen=True):
 
 
 class RoiHeads(_Node, frozen=True):
-    """What is made of proposals: classes, their matching and sampling, and the thresholds of scores and NMS."""
+    """What is made of proposals: classes, matching and sampling, and the thresholds of scores and NMS."""
 
     name: str = "Res5ROIHeads"
     num_classes: Count = 80
