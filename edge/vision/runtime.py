@@ -14,7 +14,7 @@ from edge.vision.model_folder import read_model_folder
 Image = npt.NDArray[np.uint8]
 
 BUNDLED_MODEL = Path(__file__).parent / "bundled"
-RUNTIMES = ("native", "detectron2", "fake")
+RUNTIMES = ("native", "detectron2")
 GREY_DIMENSIONS = 2
 COLOUR_DIMENSIONS = 3
 
@@ -50,10 +50,10 @@ def load_runtime(
     score_threshold: float | None = None,
     imports: Sequence[str] = (),
 ) -> Runtime:
-    """Load the runtime ``native`` or ``detectron2`` with a model folder, or ``fake``, which needs none.
+    """Load a model folder into the runtime ``native`` or ``detectron2``.
 
     Args:
-        name: ``native``, ``detectron2`` or ``fake``.
+        name: ``native`` or ``detectron2``.
         model: folder with Detectron2's ``config.yaml`` and weights.
         device: torch's name of a device, or ``auto`` for CUDA where there is one.
         precision: of the convolutions: ``float32``, ``bfloat16`` or ``float16``.
@@ -93,10 +93,6 @@ def load_runtime(
             score_threshold=score_threshold,
             imports=imports,
         )
-    if name == "fake":
-        from edge.vision.fake import FakeRuntime  # noqa: PLC0415 - it imports this module
-
-        return FakeRuntime()
     raise SettingsError(f"runtime: '{name}' is unknown; allowed: {', '.join(RUNTIMES)}")
 
 

@@ -17,14 +17,9 @@ def test_importing_the_package_leaves_torch_alone() -> None:
     """--help must not wait seconds for torch, nor does the fake runtime need it."""
     code = (
         "import sys, edge.vision, edge.vision.fake, edge.vision.model_folder;"
-        "edge.vision.load_runtime('fake'); sys.exit('torch' in sys.modules)"
+        "edge.vision.fake.FakeRuntime(); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_the_fake_runtime_needs_no_model() -> None:
-    """'fake' is served without a folder."""
-    assert load_runtime("fake").name == "fake"
 
 
 def test_the_native_runtime_serves_a_folder(model_folder: Callable[..., Path]) -> None:
@@ -35,7 +30,7 @@ def test_the_native_runtime_serves_a_folder(model_folder: Callable[..., Path]) -
 
 def test_an_unknown_runtime_is_named_with_what_is_allowed() -> None:
     """A misspelt runtime is a setting's error."""
-    with pytest.raises(SettingsError, match="'nativ' is unknown; allowed: native, detectron2, fake"):
+    with pytest.raises(SettingsError, match="'nativ' is unknown; allowed: native, detectron2"):
         load_runtime("nativ")
 
 
