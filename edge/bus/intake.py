@@ -52,8 +52,9 @@ class Intake:
         self._turns = sorted(partitions)
 
     def end(self) -> None:
-        """Take nothing more, and forget who is paused."""
+        """Take nothing more, and forget who is paused and what went wrong."""
         self._turns = []
+        self._error = None
         self.paused.clear()
         self._fetched_again.clear()
 

@@ -185,6 +185,28 @@ async def test_frames_in_results_out(settings: Settings) -> None:
     await _check_committed(kafka, inspected)
 
 
+@pytest.mark.parametrize("header", ["x-note", "ce_sequence", "ce_coil"])
+async def test_a_dead_letter_that_is_too_large_stops_nothing(settings: Settings, header: str) -> None:
+    """A frame that can neither be inspected nor set aside whole is set aside bare; the line goes on."""
+    kafka = settings.kafka.model_copy(update={"max_message_bytes": 10_000})
+    topic = (kafka.frame_topics or [""])[0]
+    records = frames_of(topic, 2)
+    bad = Record(topic, b"no image", records[0].key, ((header, b"9" * 300_000),))
+    async with (
+        Subscription(kafka, kafka.inspections_topic, Inspection) as inspections,
+        ResultReader(kafka, kafka.dead_letter_topic) as dead_letters,
+        running(settings.model_copy(update={"kafka": kafka})),
+        Publisher(settings.kafka) as publisher,
+    ):
+        await publisher.publish([records[0], bad, records[1]])
+        inspected = await take(inspections, 3)
+        dead = await anext(dead_letters)
+    outcomes = {inspection.frame.offset: inspection.outcome for inspection in inspected}
+    assert outcomes == {0: "inspected", 1: "failed", 2: "inspected"}
+    assert (dead.key, dead.value) == (bad.key, None)
+    await _check_committed(kafka, inspected)
+
+
 def _check_inspections(inspections: Sequence[Inspection], first: str, second: str) -> None:
     """One record a frame, in each camera's order, the corrupt one failed."""
     for topic in (first, second):
