@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
+# Behind a company's proxy the system's certificates are the right ones; uv otherwise brings its own.
+export UV_SYSTEM_CERTS := 1
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format bench schemas clean
 
