@@ -19,6 +19,7 @@ from edge.pipeline.delivery import DeliveryStage
 from edge.pipeline.identify import Identifier
 from edge.pipeline.inference import InferenceStage
 from edge.pipeline.supervisor import Pipeline
+from edge.pipeline.work import Work
 from edge.settings import CameraSettings, KafkaSettings, PipelineSettings
 from edge.telemetry.metrics import Metrics
 from edge.vision.detections import Detections
@@ -101,6 +102,17 @@ class HeldRuntime(FakeRuntime):
         return super().infer(images)
 
 
+class CountingDecoding(DecodingStage):
+    """Counts the frames whose decoding was started."""
+
+    started = 0
+
+    def start(self, raw: RawFrame) -> asyncio.Future[Work]:
+        """Count and start."""
+        self.started += 1
+        return super().start(raw)
+
+
 def frames(count: int) -> list[RawFrame]:
     """Frames of one camera, every third of them cut short."""
     return [
@@ -116,12 +128,13 @@ def pipeline_of(
     *,
     queue_frames: int = 8,
     drain_timeout_s: float = 10.0,
+    max_decoded_bytes: int = 10**6,
 ) -> Pipeline:
     """A pipeline between the two."""
     runtime, metrics = runtime or FakeRuntime(), Metrics()
     return Pipeline(
         source,  # type: ignore[arg-type] # stands in for Kafka
-        decoding=DecodingStage(Identifier("line-1", CAMERAS), threads=2, max_pixels=10**6),
+        decoding=CountingDecoding(Identifier("line-1", CAMERAS), threads=2, max_pixels=10**6),
         inference=InferenceStage(runtime),
         delivery=DeliveryStage(
             publisher,  # type: ignore[arg-type] # stands in for Kafka
@@ -137,6 +150,7 @@ def pipeline_of(
             queue_frames=queue_frames,
             commit_interval_ms=1,
             drain_timeout_s=drain_timeout_s,
+            max_decoded_bytes=max_decoded_bytes,
         ),
         metrics=metrics,
     )
@@ -184,6 +198,22 @@ async def test_a_busy_model_stops_the_intake_but_not_the_polls() -> None:
         assert source.taken <= 8 + 4  # the queue, and the batch that the model holds
         runtime.let_go.set()
         await publisher.wait_for(100)
+
+
+async def test_large_frames_wait_for_memory() -> None:
+    """Decoding does not begin while the pixels of the frames before would fill the budget."""
+    runtime, source, publisher = HeldRuntime(), ListedSource(frames(20)), ListedPublisher()
+    pipeline = pipeline_of(source, publisher, runtime, max_decoded_bytes=3 * 8 * 8)
+    async with running(pipeline):
+        decoding = pipeline._decoding
+        assert isinstance(decoding, CountingDecoding)
+        while decoding.started < 3:  # noqa: ASYNC110 - a test's own stand-in
+            await asyncio.sleep(0)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert decoding.started == 3
+        runtime.let_go.set()
+        await publisher.wait_for(20)
 
 
 async def test_nothing_counts_as_done_before_it_is_acknowledged() -> None:
