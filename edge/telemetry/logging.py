@@ -22,8 +22,8 @@ Format = Literal["auto", "console", "json"]
 _SECRET_KEY = re.compile(r"passw(or)?d|secret|token|credential|authorization|api_?key|^sasl_", re.IGNORECASE)
 
 # One level quieter than ours: at debug aiokafka writes out every request, authentication among them, and at
-# info every step of every rebalance.
-_QUIETER = ("aiokafka", "asyncio")
+# info every step of every rebalance; torch counts its caches.
+_QUIETER = ("aiokafka", "asyncio", "torch")
 
 # What leads a JSON line, for people who read the raw log.
 _FIRST_KEYS = ("timestamp", "level", "logger", "event")
