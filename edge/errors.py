@@ -11,7 +11,7 @@ StripsightError
 │   ├── MissingTopicError       a topic that neither exists nor may be created
 │   ├── AuthenticationError     the broker refuses our login, or we its certificate
 │   └── PortInUseError          the HTTP port is taken
-├── FrameError                  one frame is bad; its neighbours go on (reason → dead letter)
+├── FrameError                  one frame is bad; its neighbours go on; reason "bad_frame" if none below
 │   ├── UnreadableRecordError       reason "unreadable_record"
 │   ├── HeaderError                 reason "bad_header"
 │   ├── UnknownCameraError          reason "unknown_camera"

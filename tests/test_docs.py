@@ -8,6 +8,7 @@ import pytest
 import typer
 
 from edge.cli import app
+from edge.errors import FrameError
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -46,6 +47,14 @@ def test_links_lead_somewhere(document: Path) -> None:
     """A file or folder that is linked to is there."""
     dead = [link for link in _LINK.findall(document.read_text()) if not (document.parent / link).exists()]
     assert dead == []
+
+
+@pytest.mark.parametrize("document", ["contracts.md", "metrics.md"])
+def test_every_reason_of_a_failed_frame_is_explained(document: str) -> None:
+    """An operator who meets a reason in a record or on a graph finds it in the documents."""
+    text = (ROOT / "docs" / document).read_text()
+    reasons = {error.reason for error in (FrameError, *FrameError.__subclasses__())}
+    assert {reason for reason in reasons if f"`{reason}`" not in text} == set()
 
 
 def test_make_targets_that_are_shown_exist() -> None:
