@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from edge.training.evaluation import Figures, detect_all, evaluate, tune_thresholds
+from edge.training.data.severstal import held_out, read_frames
+from edge.training.engine.validation import as_record, synthetic_frames
+from edge.training.evaluation.figures import Figures, detect_all, evaluate, tune_thresholds
 from edge.training.samples import Sample
-from edge.training.severstal import held_out, read_frames
-from edge.training.validation import as_record, synthetic_frames
 from edge.vision.detections import Detections
 from edge.vision.model_folder import read_model_folder
 from edge.vision.native.runtime import NativeRuntime

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from edge.errors import ModelFileError
-from edge.training.config import read_training_config
-from edge.training.evaluation import tune_thresholds
-from edge.training.severstal import held_out, read_frames
-from edge.training.validation import detect, synthetic_frames
+from edge.training.data.severstal import held_out, read_frames
+from edge.training.engine.config import read_training_config
+from edge.training.engine.validation import detect, synthetic_frames
+from edge.training.evaluation.figures import tune_thresholds
 from edge.vision.native.checkpoint import load_weights
 from edge.vision.native.rcnn import GeneralizedRCNN, build_model
 

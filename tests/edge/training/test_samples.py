@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.contracts.mask import Mask
-from edge.training.paste import paste_defects
+from edge.training.engine.paste import paste_defects
 from edge.training.samples import Instance, Sample, augment, crop_sample, flip_sample, relight
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from edge.training.losses import (
+from edge.training.engine.losses import (
     SampledProposals,
     Target,
     box_losses,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge.contracts.mask import Mask
-from edge.training.evaluation import box_iou, dice, evaluate, tune_thresholds
+from edge.training.evaluation.figures import box_iou, dice, evaluate, tune_thresholds
 from edge.training.samples import Instance, Sample
 from edge.vision.detections import Detections
 

@@ -11,12 +11,12 @@ import yaml
 
 from edge.contracts.mask import Mask
 from edge.errors import ModelFileError
-from edge.training import train as training
-from edge.training.config import TrainingConfig, parse_training_config
-from edge.training.datasets import TrainingStream, to_example
+from edge.training.engine import train as training
+from edge.training.engine.config import TrainingConfig, parse_training_config
+from edge.training.engine.stream import TrainingStream, to_example
+from edge.training.engine.train import Run, Trainer
 from edge.training.export import CLASS_NAMES, half_precision, write_folder
 from edge.training.samples import Instance, Sample
-from edge.training.train import Run, Trainer
 from edge.vision.native.runtime import NativeRuntime
 
 RAW: dict[str, Any] = {

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge.errors import CorruptImageError, RecordError
-from edge.training.severstal import components, decode_rle, held_out, read_frame, read_frames, read_rows
+from edge.training.data.severstal import components, decode_rle, held_out, read_frame, read_frames, read_rows
 
 
 def test_runs_go_down_the_columns_from_one() -> None:

@@ -1,4 +1,4 @@
-"""Train a model: ``python -m edge.training.train --config config.yaml --out runs/x [--severstal DIR]``.
+"""Train a model: ``python -m edge.training.engine.train --config config.yaml --out runs/x [--severstal DIR]``.
 
 The config is Detectron2's. The run's folder gets ``metrics.jsonl``, ``last.pth`` (from which the same command
 goes on) and ``best.pth`` (averaged weights of the best validation).
@@ -16,12 +16,10 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader
 
-from edge.training.config import TrainingConfig, read_training_config
-from edge.training.datasets import Example, TrainingStream
-from edge.training.losses import training_losses
-from edge.training.samples import Sample
-from edge.training.severstal import held_out, read_frames
-from edge.training.solver import (
+from edge.training.data.severstal import held_out, read_frames
+from edge.training.engine.config import TrainingConfig, read_training_config
+from edge.training.engine.losses import training_losses
+from edge.training.engine.solver import (
     OPTIMIZERS,
     AveragedWeights,
     build_optimizer,
@@ -29,7 +27,9 @@ from edge.training.solver import (
     learning_rate,
     set_learning_rate,
 )
-from edge.training.validation import as_record, judge, synthetic_frames
+from edge.training.engine.stream import Example, TrainingStream
+from edge.training.engine.validation import as_record, judge, synthetic_frames
+from edge.training.samples import Sample
 from edge.vision.native.rcnn import GeneralizedRCNN, ImageBatch, build_model
 
 _WHOLE_FRAME_PX = (256, 1600)
@@ -203,7 +203,7 @@ def _rounded(losses: dict[str, float]) -> dict[str, float]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m edge.training.train", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m edge.training.engine.train", description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="Detectron2's config.yaml")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; resumes what is in it")
     parser.add_argument("--severstal", type=Path, help="folder with train.csv, frames.csv; default: none")

@@ -2,7 +2,7 @@
 
 import torch
 
-from edge.training.matcher import match, sample
+from edge.training.engine.matcher import match, sample
 
 TRUTH = torch.tensor([[0.0, 0.0, 10.0, 10.0], [100.0, 0.0, 120.0, 10.0]])
 RPN = {"thresholds": (0.3, 0.7), "labels": (0, -1, 1)}

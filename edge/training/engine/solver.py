@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from edge.errors import UnsupportedModelError
-from edge.training.config import Solver
+from edge.training.engine.config import Solver
 
 OPTIMIZERS = ("sgd", "adamw")
 _NORMS = (nn.BatchNorm2d, nn.GroupNorm)

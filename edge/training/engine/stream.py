@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from edge.training.losses import Target
-from edge.training.paste import paste_defects
+from edge.training.engine.losses import Target
+from edge.training.engine.paste import paste_defects
 from edge.training.samples import Instance, Sample, augment, crop_sample
 from edge.training.synthetic import BALANCED_COMBINATIONS, SyntheticStrip
 from edge.training.synthetic.chance import chance

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import torch
 
-from edge.training.evaluation import Figures, detect_all, evaluate, tune_thresholds
+from edge.training.evaluation.figures import Figures, detect_all, evaluate, tune_thresholds
 from edge.training.samples import Instance, Sample
 from edge.training.synthetic import BALANCED_COMBINATIONS, SyntheticStrip
 from edge.vision.detections import Detections

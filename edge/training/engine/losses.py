@@ -9,7 +9,7 @@ from torch.nn import functional
 from torchvision.ops import roi_align
 
 from edge.errors import UnsupportedModelError
-from edge.training.matcher import IGNORED, match, sample
+from edge.training.engine.matcher import IGNORED, match, sample
 from edge.vision.native.boxes import BoxCoder
 from edge.vision.native.config import Model
 from edge.vision.native.rcnn import GeneralizedRCNN, ImageBatch

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from edge.errors import UnsupportedModelError
-from edge.training.config import ClipGradients, Solver, parse_training_config
-from edge.training.solver import AveragedWeights, build_optimizer, clip_gradients, learning_rate
+from edge.training.engine.config import ClipGradients, Solver, parse_training_config
+from edge.training.engine.solver import AveragedWeights, build_optimizer, clip_gradients, learning_rate
 
 
 def test_multi_step_warms_up_in_a_line_and_falls_in_steps() -> None:

@@ -1,0 +1,60 @@
+"""What every labelled set of frames looks like to training, evaluation and the report, whatever its files."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import cv2
+import numpy as np
+
+from edge.errors import CorruptImageError
+from edge.training.samples import Instance, Sample
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledFrame:
+    """A frame's file and everything that is known to be on it; no instances: it is clean."""
+
+    path: Path
+    height_px: int
+    width_px: int
+    instances: tuple[Instance, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The file's name, by which Kaggle's and COCO's annotations know the frame."""
+        return self.path.name
+
+    def read(self) -> Sample:
+        """Read the picture as (H, W) uint8 grey, with its instances.
+
+        Raises:
+            CorruptImageError: the file is missing, or no picture, or of another size than its labels.
+        """
+        image = cv2.imread(str(self.path), cv2.IMREAD_GRAYSCALE)
+        if image is None:
+            raise CorruptImageError(f"{self.path}: cannot be read as a picture")
+        if image.shape != (self.height_px, self.width_px):
+            raise CorruptImageError(
+                f"{self.path}: is {image.shape[1]}x{image.shape[0]} px; "
+                f"its labels are for {self.width_px}x{self.height_px} px"
+            )
+        return Sample(np.asarray(image, dtype=np.uint8), self.instances, name=self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Labelled frames with one list of classes; instances' class ids index ``class_names``.
+
+    Without masks (``has_masks`` false) an instance's mask fills its box.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    frames: tuple[LabelledFrame, ...]
+    has_masks: bool = True
+
+    def only(self, frames: Sequence[LabelledFrame]) -> Self:
+        """The same set with fewer frames."""
+        return replace(self, frames=tuple(frames))

@@ -1,0 +1,1 @@
+"""Training: losses, solver and loop, by Detectron2's config."""

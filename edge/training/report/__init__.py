@@ -1,0 +1,1 @@
+"""The study on one HTML page: data, training, evaluation."""
