@@ -42,7 +42,17 @@ def training_losses(
     model: GeneralizedRCNN, config: Model, batch: ImageBatch, targets: Sequence[Target]
 ) -> dict[str, Tensor]:
     """One forward pass; the losses by Detectron2's names, whose sum is to be minimised."""
-    features = model.backbone(batch.pixels)
+    return losses_of_features(model, config, model.backbone(batch.pixels), batch, targets)
+
+
+def losses_of_features(
+    model: GeneralizedRCNN,
+    config: Model,
+    features: Mapping[str, Tensor],
+    batch: ImageBatch,
+    targets: Sequence[Target],
+) -> dict[str, Tensor]:
+    """Return the same losses from features that are computed already: ``p<n>`` (N, C, H/2**n, W/2**n)."""
     rpn_output = model.proposal_generator(features)
     losses = rpn_losses(rpn_output, targets, config, model.proposal_generator.box_coder)
     proposals = model.proposal_generator.select(rpn_output, batch.image_sizes)
