@@ -7,6 +7,8 @@ StripsightError
 │   │   ├── ModelFileError          a file is missing or unreadable
 │   │   ├── UnsupportedModelError   a config key that this runtime does not implement
 │   │   └── ModelMismatchError      config and weights do not fit each other
+│   ├── DatasetError            a labelled set that cannot be read: which file and line
+│   │   └── RunsError               the text of a mask is no list of runs within its picture
 │   ├── ImageSourceError        images to publish or inspect: none there, or one that is no image
 │   ├── MissingTopicError       a topic that neither exists nor may be created
 │   ├── AuthenticationError     the broker refuses our login, or we its certificate
@@ -61,6 +63,14 @@ class UnsupportedModelError(ModelError):
 
 class ModelMismatchError(ModelError):
     """Config and weights do not fit each other; the message names key and shapes."""
+
+
+class DatasetError(ConfigurationError):
+    """A labelled set cannot be read; the message names file and line, or annotation."""
+
+
+class RunsError(DatasetError):
+    """The text of a mask is no list of runs within its picture; whoever knows file and line adds them."""
 
 
 class ImageSourceError(ConfigurationError):

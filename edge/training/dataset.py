@@ -1,15 +1,37 @@
 """What every labelled set of frames looks like to training, evaluation and the report, whatever its files."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Self, overload
 
 import cv2
 import numpy as np
 
 from edge.errors import CorruptImageError
 from edge.training.samples import Instance, Sample
+
+
+class DeferredInstances(Sequence[Instance]):
+    """Instances that are worked out when somebody looks, so that a large set opens at once."""
+
+    def __init__(self, decode: Callable[[], tuple[Instance, ...]]) -> None:
+        self._decode = decode
+
+    @cached_property
+    def _instances(self) -> tuple[Instance, ...]:
+        return self._decode()
+
+    @overload
+    def __getitem__(self, index: int) -> Instance: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Instance, ...]: ...
+    def __getitem__(self, index: int | slice) -> Instance | tuple[Instance, ...]:
+        return self._instances[index]
+
+    def __len__(self) -> int:
+        return len(self._instances)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +41,17 @@ class LabelledFrame:
     path: Path
     height_px: int
     width_px: int
-    instances: tuple[Instance, ...] = ()
+    instances: Sequence[Instance] = ()
 
     @property
     def name(self) -> str:
         """The file's name, by which Kaggle's and COCO's annotations know the frame."""
         return self.path.name
+
+    @property
+    def class_ids(self) -> frozenset[int]:
+        """The classes that are on the frame."""
+        return frozenset(instance.class_id for instance in self.instances)
 
     def read(self) -> Sample:
         """Read the picture as (H, W) uint8 grey, with its instances.
@@ -40,7 +67,7 @@ class LabelledFrame:
                 f"{self.path}: is {image.shape[1]}x{image.shape[0]} px; "
                 f"its labels are for {self.width_px}x{self.height_px} px"
             )
-        return Sample(np.asarray(image, dtype=np.uint8), self.instances, name=self.name)
+        return Sample(np.asarray(image, dtype=np.uint8), tuple(self.instances), name=self.name)
 
 
 @dataclass(frozen=True, slots=True)

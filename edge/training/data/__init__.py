@@ -1,1 +1,5 @@
-"""Reading labelled frames: Severstal's files, COCO json; checks, statistics, splits and previews."""
+"""Labelled frames: Severstal's files and COCO json; checks, statistics, splits and previews."""
+
+from edge.training.data.opening import open_dataset
+
+__all__ = ["open_dataset"]

@@ -1,80 +1,142 @@
-"""Severstal's annotated frames, as Kaggle gives them: ``train.csv`` and a folder of pictures."""
+"""Severstal's annotated frames, as Kaggle gives them: ``train.csv`` and a folder of pictures.
+
+Pictures lie in ``train_images`` or beside the table; those without a row are clean. A ``frames.csv`` with the
+columns ``ImageId,file,labels`` may say where each picture lies and how it is labelled: ``masks``, ``clean``,
+or ``boxes``: those have no masks that anybody knows, and therefore are no part of the set.
+"""
 
 import csv
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import CorruptImageError, RecordError
+from edge.training.data import rle
+from edge.training.data.problems import Problem, refuse_errors
+from edge.training.data.train_csv import MaskRow, lines_of, read_train_csv
+from edge.training.dataset import Dataset, DeferredInstances, LabelledFrame
 from edge.training.samples import Instance, Sample, tight_instance
 
 FRAME_HEIGHT_PX, FRAME_WIDTH_PX = 256, 1600
+CLASS_NAMES = ("defect_1", "defect_2", "defect_3", "defect_4")
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 _HELD_OUT_PART = 5
 
-# Class ids from 0 and their pixels' runs: [(class_id, rle), ...] by frame.
-Rows = Mapping[str, list[tuple[int, str]]]
 
+def read_severstal(train_csv: Path) -> tuple[Dataset, list[Problem]]:
+    """Read ``train.csv`` and what lies beside it, and all that is wrong; no picture is opened.
 
-def decode_rle(rle: str) -> npt.NDArray[np.bool_]:
-    """Decode ``start length start length ...`` (1-based, down the columns) to a (256, 1600) bool mask.
-
-    Raises:
-        RecordError: the runs are no pairs of positive numbers within the frame.
+    The set is worth something only if none of the problems is an error.
     """
-    try:
-        numbers = np.array(rle.split(), dtype=np.int64)
-    except ValueError as error:
-        raise RecordError(f"mask runs are no numbers: {rle[:40]!r}") from error
-    starts, lengths = numbers[0::2] - 1, numbers[1::2]
-    size = FRAME_HEIGHT_PX * FRAME_WIDTH_PX
-    if len(numbers) % 2 or (starts < 0).any() or (lengths < 1).any() or (starts + lengths > size).any():
-        raise RecordError(f"mask runs leave the frame or come in no pairs: {rle[:40]!r}")
-    # +1 where a run starts and -1 after its end; a running sum of that is the mask.
-    steps = np.zeros(size + 1, np.int32)
-    np.add.at(steps, starts, 1)
-    np.add.at(steps, starts + lengths, -1)
-    return steps[:-1].cumsum().astype(np.bool_).reshape(FRAME_WIDTH_PX, FRAME_HEIGHT_PX).T
+    rows, problems = read_train_csv(train_csv, len(CLASS_NAMES), FRAME_HEIGHT_PX * FRAME_WIDTH_PX)
+    frames_csv = train_csv.parent / "frames.csv"
+    listing = _read_listing(frames_csv)
+    if listing is None:
+        pictures = _pictures_beside(train_csv)
+        without_masks: set[str] = set()
+    else:
+        pictures, without_masks, wrong = _listed_pictures(listing, frames_csv)
+        problems += [*wrong, *_contradictions(listing, rows, frames_csv)]
+    for frame, line in lines_of(rows).items():
+        if frame not in pictures and frame not in without_masks:
+            problems.append(
+                Problem(file=train_csv, line=line, frame=frame, message="there is no such picture")
+            )
+    masks: dict[str, list[MaskRow]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row.class_id):
+        if row.runs.size:
+            masks[row.frame].append(row)
+    frames = tuple(_frame(pictures[name], masks.get(name, ())) for name in sorted(pictures))
+    return Dataset(train_csv.resolve().parent.name, CLASS_NAMES, frames), problems
 
 
-def read_rows(train_csv: Path) -> dict[str, list[tuple[int, str]]]:
-    """Read ``ImageId,ClassId,EncodedPixels``; class ids are made to count from 0."""
-    rows: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    with train_csv.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            rows[row["ImageId"]].append((int(row["ClassId"]) - 1, row["EncodedPixels"]))
-    return dict(rows)
+def _pictures_beside(train_csv: Path) -> dict[str, Path]:
+    folder = train_csv.parent / "train_images"
+    folder = folder if folder.is_dir() else train_csv.parent
+    return {path.name: path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES}
 
 
-def components(class_id: int, mask: npt.NDArray[np.bool_]) -> list[Instance]:
+def _read_listing(frames_csv: Path) -> dict[int, dict[str, str]] | None:
+    """The lines of ``frames.csv`` by number; None if there is none, or it does not tell about labels."""
+    if not frames_csv.is_file():
+        return None
+    with frames_csv.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        if not {"ImageId", "file", "labels"} <= set(reader.fieldnames or ()):
+            return None
+        rows = ((reader.line_num, row) for row in reader)
+        return dict(rows)
+
+
+def _listed_pictures(
+    listing: dict[int, dict[str, str]], frames_csv: Path
+) -> tuple[dict[str, Path], set[str], list[Problem]]:
+    """The pictures of frames that are labelled in full, the names of the others, and what is wrong."""
+    pictures: dict[str, Path] = {}
+    without_masks: set[str] = set()
+    problems = []
+    for line, row in listing.items():
+        frame, path = row["ImageId"], frames_csv.parent / row["file"]
+        if row["labels"] == "boxes":
+            without_masks.add(frame)
+            continue
+        message = ""
+        if row["labels"] not in {"masks", "clean"}:
+            message = f"labels are masks, clean or boxes, not {row['labels']!r}"
+        elif frame in pictures:
+            message = "the frame is listed already"
+        elif not path.is_file():
+            message = f"there is no picture {row['file']}"
+        if message:
+            problems.append(Problem(file=frames_csv, line=line, frame=frame, message=message))
+        pictures.setdefault(frame, path)
+    return pictures, without_masks, problems
+
+
+def _contradictions(
+    listing: dict[int, dict[str, str]], rows: Sequence[MaskRow], frames_csv: Path
+) -> Iterator[Problem]:
+    with_masks = {row.frame for row in rows if row.runs.size}
+    for line, row in listing.items():
+        if row["labels"] == "clean" and row["ImageId"] in with_masks:
+            message = "the frame is listed as clean, but has masks in train.csv"
+        elif row["labels"] == "masks" and row["ImageId"] not in with_masks:
+            message = "the frame is listed with masks, but has none in train.csv"
+        else:
+            continue
+        yield Problem(file=frames_csv, line=line, frame=row["ImageId"], message=message)
+
+
+def _frame(path: Path, rows: Sequence[MaskRow]) -> LabelledFrame:
+    instances = DeferredInstances(partial(_instances, rows)) if rows else ()
+    return LabelledFrame(path, FRAME_HEIGHT_PX, FRAME_WIDTH_PX, instances)
+
+
+def _instances(rows: Sequence[MaskRow]) -> tuple[Instance, ...]:
+    return tuple(instance for row in rows for instance in components(row.class_id, row.runs))
+
+
+def components(class_id: int, runs: rle.Runs) -> Iterator[Instance]:
     """The 8-connected components of a class's mask: what the model is to find one by one."""
-    count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    found = []
+    if not runs.size:
+        return
+    # Most masks are narrow, so only the columns that they touch are filled.
+    first = int(runs[:, 0].min()) // FRAME_HEIGHT_PX
+    last = int(runs.sum(axis=1).max() - 1) // FRAME_HEIGHT_PX
+    flat = rle.fill(runs - (first * FRAME_HEIGHT_PX, 0), (last + 1 - first) * FRAME_HEIGHT_PX)
+    mask = np.ascontiguousarray(flat.reshape(-1, FRAME_HEIGHT_PX).T, dtype=np.uint8)
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     for label in range(1, count):
         x, y, width, height = (int(value) for value in boxes[label, :4])
-        crop = labels[y : y + height, x : x + width] == label
-        instance = tight_instance(class_id, crop, x, y)
+        crop: npt.NDArray[np.bool_] = labels[y : y + height, x : x + width] == label
+        instance = tight_instance(class_id, crop, x + first, y)
         if instance is not None:
-            found.append(instance)
-    return found
-
-
-def read_frame(path: Path, rows: Iterable[tuple[int, str]] = ()) -> Sample:
-    """Read a picture (its R = G = B) and its defects.
-
-    Raises:
-        CorruptImageError: the file is no picture.
-        RecordError: its masks are broken.
-    """
-    image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    if image is None:
-        raise CorruptImageError(f"{path}: cannot be read as a picture")
-    instances = [i for class_id, rle in rows for i in components(class_id, decode_rle(rle))]
-    return Sample(np.asarray(image, dtype=np.uint8), tuple(instances), name=path.stem)
+            yield instance
 
 
 def read_frames(folder: Path) -> list[Sample]:
@@ -82,12 +144,11 @@ def read_frames(folder: Path) -> list[Sample]:
 
     ``folder`` holds ``train.csv`` and ``frames.csv`` (``ImageId,file,classes,labels,...``).
     """
-    rows = read_rows(folder / "train.csv")
-    with (folder / "frames.csv").open(newline="", encoding="utf-8") as file:
-        listed = [row for row in csv.DictReader(file) if row["labels"] in ("masks", "clean")]
-    return [read_frame(folder / row["file"], rows.get(row["ImageId"], ())) for row in listed]
+    dataset, problems = read_severstal(folder / "train.csv")
+    refuse_errors(problems)
+    return [frame.read() for frame in dataset.frames]
 
 
 def held_out(name: str) -> bool:
     """Whether a frame is kept for validation: one in five, by its name, the same for ever."""
-    return hashlib.sha256(name.encode()).digest()[0] % _HELD_OUT_PART == 0
+    return hashlib.sha256(Path(name).stem.encode()).digest()[0] % _HELD_OUT_PART == 0

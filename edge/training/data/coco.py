@@ -1,0 +1,167 @@
+"""COCO's json of boxes, polygons and run lengths; its file says the pictures' sizes, none is opened.
+
+Each annotation is one defect. Category ids become class ids from 0, in their order. Crowds, which stand for
+an unknown number of defects, are left out and reported. The format: https://cocodataset.org/#format-data.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from edge.training.data.coco_masks import Segmentation, instance_of
+from edge.training.data.problems import Problem
+from edge.training.dataset import Dataset, DeferredInstances, LabelledFrame
+from edge.training.samples import Instance
+
+_Positive = Annotated[int, msgspec.Meta(gt=0)]
+_Length = Annotated[float, msgspec.Meta(ge=0)]
+_Item = TypeVar("_Item", bound=msgspec.Struct)
+
+
+class CocoImage(msgspec.Struct, frozen=True):
+    """A picture."""
+
+    id: int | str
+    file_name: str
+    width: _Positive
+    height: _Positive
+
+
+class CocoAnnotation(msgspec.Struct, frozen=True):
+    """A defect: x, y, width, height of its box, and where it is known its outline."""
+
+    id: int | str
+    image_id: int | str
+    category_id: int
+    bbox: tuple[float, float, _Length, _Length]
+    segmentation: Segmentation | None = None
+    iscrowd: int = 0
+
+
+class CocoCategory(msgspec.Struct, frozen=True):
+    """A class of defects."""
+
+    id: int
+    name: str
+
+
+class _Document(msgspec.Struct, frozen=True):
+    images: list[Any]
+    annotations: list[Any]
+    categories: list[Any]
+
+
+class CocoFile:
+    """One json file: its parts, as far as they are what they should be, and ``problems`` for the rest."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.problems: list[Problem] = []
+        document = self._read()
+        self.categories = sorted(self._parts(document.categories, CocoCategory), key=lambda part: part.id)
+        self.images = self._images(document.images)
+        self.annotations = self._annotations(document.annotations)
+
+    def dataset(self) -> Dataset:
+        """The labelled set; worth something only if none of the problems is an error."""
+        class_ids = {category.id: index for index, category in enumerate(self.categories)}
+        by_image: dict[int | str, list[CocoAnnotation]] = defaultdict(list)
+        for annotation in self.annotations:
+            by_image[annotation.image_id].append(annotation)
+        frames = (self._frame(image, by_image.get(image.id, []), class_ids) for image in self.images)
+        return Dataset(
+            name=f"{self.path.resolve().parent.name}/{self.path.stem}",
+            class_names=tuple(category.name for category in self.categories),
+            frames=tuple(sorted(frames, key=lambda frame: frame.name)),
+            has_masks=any(annotation.segmentation for annotation in self.annotations),
+        )
+
+    def _frame(
+        self, image: CocoImage, annotations: list[CocoAnnotation], class_ids: dict[int, int]
+    ) -> LabelledFrame:
+        path = picture_path(self.path.parent, image.file_name)
+        decode = partial(_instances, self.path, image, annotations, class_ids)
+        return LabelledFrame(
+            path, image.height, image.width, DeferredInstances(decode) if annotations else ()
+        )
+
+    def _read(self) -> _Document:
+        try:
+            return msgspec.json.decode(self.path.read_bytes(), type=_Document)
+        except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
+            self._report(f"is no COCO json: {error}")
+            return _Document([], [], [])
+
+    def _parts(self, parts: list[Any], kind: type[_Item]) -> Iterator[_Item]:
+        name = kind.__name__.removeprefix("Coco").lower()
+        for number, part in enumerate(parts):
+            try:
+                yield msgspec.convert(part, kind)
+            except msgspec.ValidationError as error:
+                part_id = part.get("id", f"number {number}") if isinstance(part, dict) else f"number {number}"
+                if kind is CocoAnnotation:
+                    self._report(str(error), annotation=part_id)
+                else:
+                    self._report(f"{name} {part_id}: {error}")
+
+    def _images(self, parts: list[Any]) -> list[CocoImage]:
+        images: dict[int | str, CocoImage] = {}
+        names: set[str] = set()
+        for image in self._parts(parts, CocoImage):
+            name = Path(image.file_name).name
+            if image.id in images:
+                self._report(f"image id {image.id} is given twice", frame=name)
+            elif name in names:
+                self._report("two images have this file name", frame=name)
+            elif not picture_path(self.path.parent, image.file_name).is_file():
+                self._report("there is no such picture, neither here nor in images/", frame=name)
+            images.setdefault(image.id, image)
+            names.add(name)
+        return list(images.values())
+
+    def _annotations(self, parts: list[Any]) -> list[CocoAnnotation]:
+        """The annotations that belong to a picture and a class, without crowds."""
+        names = {image.id: Path(image.file_name).name for image in self.images}
+        known = {category.id for category in self.categories}
+        kept: dict[int | str, CocoAnnotation] = {}
+        for part in self._parts(parts, CocoAnnotation):
+            report = partial(self._report, annotation=part.id, frame=names.get(part.image_id, ""))
+            if part.image_id not in names:
+                report(f"there is no image with the id {part.image_id}")
+            elif part.category_id not in known:
+                report(f"unknown class: there is no category with the id {part.category_id}")
+            elif part.id in kept:
+                report("the id is given twice")
+            elif part.iscrowd:
+                report("a crowd is left out", severity="warning")
+            else:
+                kept[part.id] = part
+        return list(kept.values())
+
+    def _report(self, message: str, **where: Any) -> None:
+        self.problems.append(Problem(file=self.path, message=message, **where))
+
+
+def picture_path(folder: Path, file_name: str) -> Path:
+    """Where a picture lies: in ``images`` beside the json, else beside it."""
+    inside = folder / "images" / file_name
+    return inside if inside.is_file() else folder / file_name
+
+
+def _instances(
+    path: Path, image: CocoImage, annotations: list[CocoAnnotation], class_ids: dict[int, int]
+) -> tuple[Instance, ...]:
+    return tuple(
+        instance_of(
+            class_ids[part.category_id],
+            part.bbox,
+            part.segmentation,
+            size=(image.height, image.width),
+            place=f"{path}, annotation {part.id}",
+        )
+        for part in annotations
+    )
