@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from edge import __version__
-from edge.cli import camera, config, demo, inspect, run, watch
+from edge.cli import camera, config, data, demo, inspect, run, watch
 from edge.errors import ConfigurationError, StripsightError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.command(name="inspect")(inspect.inspect)
 app.command()(watch.watch)
 app.add_typer(camera.app)
 app.add_typer(config.app)
+app.add_typer(data.app)
 
 
 def _print_version(wanted: bool) -> None:
