@@ -62,11 +62,12 @@ def decode(text: str, height: int, width: int) -> npt.NDArray[np.bool_]:
 
 def fill(runs: Runs, pixels: int) -> npt.NDArray[np.bool_]:
     """(pixels,) bool: true within the runs, which lie within and do not overlap."""
-    # +1 where a run starts and -1 after its end; a running sum of that is the mask.
-    steps = np.zeros(pixels + 1, np.int8)
-    np.add.at(steps, runs[:, 0], 1)
-    np.add.at(steps, runs.sum(axis=1), -1)
-    return steps[:-1].cumsum(dtype=np.int8).view(np.bool_)
+    flat = np.zeros(pixels, np.bool_)
+    lengths = runs[:, 1]
+    # The pixels of all runs in one list: each goes on counting from its run's first pixel.
+    counted_before = lengths.cumsum() - lengths
+    flat[np.arange(lengths.sum()) + np.repeat(runs[:, 0] - counted_before, lengths)] = True
+    return flat
 
 
 def encode(mask: npt.NDArray[np.bool_]) -> str:
