@@ -18,7 +18,7 @@ from edge.errors import ModelFileError
 from edge.training.data.severstal import held_out, read_frames
 from edge.training.engine.config import read_training_config
 from edge.training.engine.validation import detect, synthetic_frames
-from edge.training.evaluation.figures import tune_thresholds
+from edge.training.evaluation.judge import tune_thresholds
 from edge.vision.native.checkpoint import load_weights
 from edge.vision.native.rcnn import GeneralizedRCNN, build_model
 
@@ -67,7 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.severstal:
         samples += [frame for frame in read_frames(options.severstal) if held_out(frame.name)]
     found = [detect(model, sample.image) for sample in samples]
-    thresholds = dict(zip(CLASS_NAMES, tune_thresholds(samples, found), strict=True))
+    thresholds = dict(
+        zip(CLASS_NAMES, tune_thresholds(samples, found, classes=len(CLASS_NAMES)), strict=True)
+    )
     write_folder(options.out, options.config, weights, name=options.name, thresholds=thresholds)
 
 

@@ -157,7 +157,7 @@ def _validate(run: Run, trainer: Trainer, validation: dict[str, list[Sample]]) -
     for name, samples in validation.items():
         if samples:
             figures, _ = judge(model, samples)
-            gains.append(figures.dice - figures.dice_of_nothing)
+            gains.append(figures.total.dice - figures.total.dice_of_nothing)
             _log(run, {"iteration": trainer.iteration, "validation": name, **as_record(figures)})
     if sum(gains) > trainer.best:
         trainer.best = sum(gains)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edge.training.evaluation.figures import box_iou
+from edge.training.evaluation.regions import box_iou
 from edge.training.synthetic import SyntheticStrip
 from edge.vision.native.runtime import NativeRuntime
 from edge.vision.runtime import BUNDLED_MODEL
