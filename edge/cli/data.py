@@ -1,8 +1,13 @@
-"""``stripsight data``: labelled frames to train on."""
+"""``stripsight data``: labelled sets are made, checked, counted, split and looked at.
+
+One file a subcommand; each imports what it runs when it runs it.
+"""
 
 import typer
 
 from edge.cli import data_synthesize
 
-app = typer.Typer(name="data", help="Make and look at labelled frames to train on.", no_args_is_help=True)
+app = typer.Typer(
+    name="data", help="Make, check, count, split and look at labelled frames.", no_args_is_help=True
+)
 app.command()(data_synthesize.synthesize)

@@ -73,7 +73,7 @@ def decode_segmentation(segmentation: Segmentation, size: tuple[int, int]) -> np
         if any(len(polygon) < _FEWEST_NUMBERS or len(polygon) % 2 for polygon in segmentation):
             raise DatasetError("a polygon has three corners or more, with x and y each")
         merged: Any = coco.merge(coco.frPyObjects(segmentation, height, width))
-        return np.asarray(coco.decode(merged), dtype=np.bool_)  # type: ignore[no-untyped-call]
+        return np.asarray(coco.decode(merged), dtype=np.bool_)
     if segmentation.size != size:
         raise DatasetError(
             f"the mask is for {segmentation.size[1]}x{segmentation.size[0]} px, the picture {width}x{height}"
