@@ -53,22 +53,16 @@ def match(
     return Matches(index, found)
 
 
-def sample(
-    labels: Tensor,
-    count: int,
-    positive_fraction: float,
-    *,
-    negative: int,
-    generator: torch.Generator | None = None,
-) -> tuple[Tensor, Tensor]:
+def sample(labels: Tensor, count: int, positive_fraction: float, *, negative: int) -> tuple[Tensor, Tensor]:
     """Choose at random up to ``count`` boxes, of which at most a fraction is positive.
+
+    Draws what Detectron2 draws: from the same state of torch's generator comes the same choice.
 
     Args:
         labels: (R,) ``negative``, -1 (never chosen), or anything else for positive.
         count: chosen in all; negatives fill up what positives leave.
         positive_fraction: of ``count``.
         negative: the label of background.
-        generator: of random numbers; torch's own by default.
 
     Returns:
         Indices of positives and of negatives.
@@ -78,6 +72,6 @@ def sample(
     num_positives = min(len(positives), int(count * positive_fraction))
     num_negatives = min(len(negatives), count - num_positives)
     return (
-        positives[torch.randperm(len(positives), generator=generator)[:num_positives]],
-        negatives[torch.randperm(len(negatives), generator=generator)[:num_negatives]],
+        positives[torch.randperm(len(positives), device=labels.device)[:num_positives]],
+        negatives[torch.randperm(len(negatives), device=labels.device)[:num_negatives]],
     )

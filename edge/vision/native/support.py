@@ -1,6 +1,6 @@
 """What of Detectron2's configs the native model implements; everything else is refused by its key."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from edge.errors import UnsupportedModelError
@@ -16,12 +16,21 @@ Rule = tuple[str, Any, tuple[Any, ...]]
 
 
 def check_supported(config: Config, *, source: str = "config") -> None:
-    """Check the config against what is implemented.
+    """Check the config against what is implemented; raises what ``check_rules`` raises."""
+    check_rules(_rules(config), source=source)
+
+
+def check_rules(rules: Iterable[Rule], *, source: str) -> None:
+    """Check values against those that are supported.
+
+    Args:
+        rules: (key, its value, supported values).
+        source: where the keys stand.
 
     Raises:
         UnsupportedModelError: names ``source``, the first such key, its value, and what is supported.
     """
-    for key, value, supported in _rules(config):
+    for key, value, supported in rules:
         if value not in supported:
             allowed = ", ".join(_shown(choice) for choice in supported)
             raise UnsupportedModelError(
