@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import msgspec
+import numpy as np
 
+from edge.errors import DatasetError
 from edge.training.data.coco_masks import Segmentation, instance_of
 from edge.training.data.problems import Problem
 from edge.training.dataset import Dataset, DeferredInstances, LabelledFrame
@@ -19,6 +21,7 @@ from edge.training.samples import Instance
 
 _Positive = Annotated[int, msgspec.Meta(gt=0)]
 _Length = Annotated[float, msgspec.Meta(ge=0)]
+_BOX_TOLERANCE_PX = 2.0  # between a box and its mask: corners are rounded, and tools count from 0 or 1
 _Item = TypeVar("_Item", bound=msgspec.Struct)
 
 
@@ -79,6 +82,28 @@ class CocoFile:
             frames=tuple(sorted(frames, key=lambda frame: frame.name)),
             has_masks=any(annotation.segmentation for annotation in self.annotations),
         )
+
+    def problems_of_masks(self) -> Iterator[Problem]:
+        """Decode every mask; what is broken, empty, or does not fit its box."""
+        images = {image.id: image for image in self.images}
+        for annotation in self.annotations:
+            image = images[annotation.image_id]
+            name = Path(image.file_name).name
+            problem = partial(Problem, file=self.path, annotation=annotation.id, frame=name)
+            try:
+                instance = _instance(image, annotation, 0)
+            except DatasetError as error:
+                yield problem(message=str(error))
+                continue
+            x, y, width, height = annotation.bbox
+            difference = np.subtract(instance.box_px, (x, y, x + width, y + height))
+            if np.abs(difference).max() > _BOX_TOLERANCE_PX:
+                message = f"the box {list(annotation.bbox)} is not that of the mask, or leaves the picture"
+                yield problem(severity="warning", message=message)
+        without = [annotation.id for annotation in self.annotations if not annotation.segmentation]
+        if without and len(without) < len(self.annotations):
+            message = f"{len(without)} of {len(self.annotations)} annotations have a box and no mask"
+            yield Problem(severity="warning", file=self.path, annotation=without[0], message=message)
 
     def _frame(
         self, image: CocoImage, annotations: list[CocoAnnotation], class_ids: dict[int, int]
@@ -155,13 +180,15 @@ def picture_path(folder: Path, file_name: str) -> Path:
 def _instances(
     path: Path, image: CocoImage, annotations: list[CocoAnnotation], class_ids: dict[int, int]
 ) -> tuple[Instance, ...]:
-    return tuple(
-        instance_of(
-            class_ids[part.category_id],
-            part.bbox,
-            part.segmentation,
-            size=(image.height, image.width),
-            place=f"{path}, annotation {part.id}",
-        )
-        for part in annotations
-    )
+    instances = []
+    for annotation in annotations:
+        try:
+            instances.append(_instance(image, annotation, class_ids[annotation.category_id]))
+        except DatasetError as error:
+            raise DatasetError(f"{path}, annotation {annotation.id}: {error}") from error
+    return tuple(instances)
+
+
+def _instance(image: CocoImage, annotation: CocoAnnotation, class_id: int) -> Instance:
+    size = (image.height, image.width)
+    return instance_of(class_id, annotation.bbox, annotation.segmentation, size)

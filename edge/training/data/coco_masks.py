@@ -26,36 +26,28 @@ def instance_of(
     class_id: int,
     box: tuple[float, float, float, float],
     segmentation: Segmentation | None,
-    *,
     size: tuple[int, int],
-    place: str,
 ) -> Instance:
     """The defect of an annotation on a picture of ``size`` (height, width), cut at the picture's edge.
 
     Raises:
-        DatasetError: nothing of it is on the picture, or its mask cannot be decoded; names ``place``.
+        DatasetError: nothing of it is on the picture, or its mask cannot be decoded.
     """
     if not segmentation:
-        return _box_instance(class_id, box, size, place)
-    try:
-        mask = decode_segmentation(segmentation, size)
-    except DatasetError as error:
-        raise DatasetError(f"{place}: {error}") from error
-    instance = tight_instance(class_id, mask, 0, 0)
+        return _box_instance(class_id, box, size)
+    instance = tight_instance(class_id, decode_segmentation(segmentation, size), 0, 0)
     if instance is None:
-        raise DatasetError(f"{place}: the mask has no pixel on the picture")
+        raise DatasetError("the mask has no pixel on the picture")
     return instance
 
 
-def _box_instance(
-    class_id: int, box: tuple[float, float, float, float], size: tuple[int, int], place: str
-) -> Instance:
+def _box_instance(class_id: int, box: tuple[float, float, float, float], size: tuple[int, int]) -> Instance:
     """A mask that fills the box, whose edges go to the nearest pixel's."""
     x, y, width, height = box
     x0, x1 = (int(np.clip(round(edge), 0, size[1])) for edge in (x, x + width))
     y0, y1 = (int(np.clip(round(edge), 0, size[0])) for edge in (y, y + height))
     if x0 == x1 or y0 == y1:
-        raise DatasetError(f"{place}: the box {list(box)} has no pixel on the picture")
+        raise DatasetError(f"the box {list(box)} has no pixel on the picture")
     area = (x1 - x0) * (y1 - y0)
     return Instance(class_id, Mask(x=x0, y=y0, width=x1 - x0, height=y1 - y0, counts=[0, area]))
 
@@ -66,14 +58,9 @@ def decode_segmentation(segmentation: Segmentation, size: tuple[int, int]) -> np
     Raises:
         DatasetError: it is for another size, or broken.
     """
-    from pycocotools import mask as coco  # noqa: PLC0415 - an extra; sets of boxes do without it
-
     height, width = size
     if isinstance(segmentation, list):
-        if any(len(polygon) < _FEWEST_NUMBERS or len(polygon) % 2 for polygon in segmentation):
-            raise DatasetError("a polygon has three corners or more, with x and y each")
-        merged: Any = coco.merge(coco.frPyObjects(segmentation, height, width))
-        return np.asarray(coco.decode(merged), dtype=np.bool_)
+        segmentation = _filled(segmentation, size)
     if segmentation.size != size:
         raise DatasetError(
             f"the mask is for {segmentation.size[1]}x{segmentation.size[0]} px, the picture {width}x{height}"
@@ -84,6 +71,16 @@ def decode_segmentation(segmentation: Segmentation, size: tuple[int, int]) -> np
     if min(counts, default=0) < 0 or sum(counts) != height * width:
         raise DatasetError(f"run lengths add up to {sum(counts)} pixels, not {width} x {height}")
     return Mask(x=0, y=0, width=width, height=height, counts=counts).decode()
+
+
+def _filled(polygons: list[list[float]], size: tuple[int, int]) -> RunLengths:
+    """The union of polygons, x0 y0 x1 y1 ... each, with the pixels that COCO's own tools fill."""
+    from pycocotools import mask as coco  # noqa: PLC0415 - an extra; sets of boxes do without it
+
+    if any(len(polygon) < _FEWEST_NUMBERS or len(polygon) % 2 for polygon in polygons):
+        raise DatasetError("a polygon has three corners or more, with x and y each")
+    union: Any = coco.merge(coco.frPyObjects(polygons, *size))
+    return RunLengths(size, union["counts"].decode())
 
 
 def _decompressed(text: str) -> list[int]:

@@ -23,8 +23,8 @@ def open_dataset(path: Path) -> Dataset:
     return dataset
 
 
-def read_labels(path: Path) -> tuple[Dataset, list[Problem]]:
-    """Like `open_dataset`, but all that is wrong is listed.
+def read_labels(path: Path, *, masks: bool = False) -> tuple[Dataset, list[Problem]]:
+    """Like `open_dataset`, but all that is wrong is listed; with ``masks``, each mask is decoded now.
 
     Raises:
         DatasetError: there is no labelled set at all.
@@ -33,7 +33,7 @@ def read_labels(path: Path) -> tuple[Dataset, list[Problem]]:
     if labels.suffix == ".csv":
         return read_severstal(labels)
     file = CocoFile(labels)
-    return file.dataset(), file.problems
+    return file.dataset(), [*file.problems, *(file.problems_of_masks() if masks else ())]
 
 
 def find_labels(path: Path) -> Path:
