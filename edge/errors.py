@@ -22,6 +22,7 @@ StripsightError
 │   ├── CorruptImageError           reason "corrupt_image"
 │   ├── FrameSizeError              reason "bad_size"
 │   └── InferenceError              reason "inference_failed"
+├── TrainingDivergedError       the loss is not finite; the message names iteration and frames
 ├── BrokenModelError            the model fails on everything; the daemon ends, its frames uncommitted
 ├── DrainTimeoutError           the daemon stopped with frames in flight; they are read again
 ├── RecordError                 a result record that is not what its schema says
@@ -141,6 +142,10 @@ class InferenceError(FrameError):
     """The model failed on this frame."""
 
     reason = "inference_failed"
+
+
+class TrainingDivergedError(StripsightError):
+    """The loss is not finite; the message names iteration, losses and frames."""
 
 
 class BrokenModelError(StripsightError):

@@ -66,7 +66,9 @@ class Judgement:
         return float(np.mean([verdict.score for verdict in self.verdicts.values()]))
 
 
-def judge(model: GeneralizedRCNN, config: Input, sets: Mapping[str, Dataset], dtype: torch.dtype | None) -> Judgement:
+def judge(
+    model: GeneralizedRCNN, config: Input, sets: Mapping[str, Dataset], dtype: torch.dtype | None
+) -> Judgement:
     """Look at every frame of every set; ``dtype`` is the precision of the convolutions, None for float32."""
     compared = {name: _compared(model, config, dataset, dtype) for name, dataset in sets.items()}
     classes = len(next(iter(sets.values())).class_names)
