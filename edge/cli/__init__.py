@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from edge import __version__
-from edge.cli import camera, config, data, demo, inspect, run, watch
+from edge.cli import camera, config, data, demo, inspect, run, train, watch
 from edge.errors import ConfigurationError, StripsightError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command()(demo.demo)
 app.command()(run.run)
 app.command(name="inspect")(inspect.inspect)
 app.command()(watch.watch)
+app.command()(train.train)
 app.add_typer(camera.app)
 app.add_typer(config.app)
 app.add_typer(data.app)
