@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from edge import __version__
-from edge.cli import camera, config, data, demo, inspect, run, train, watch
+from edge.cli import camera, config, data, demo, evaluate, inspect, run, submit, train, watch
 from edge.errors import ConfigurationError, StripsightError
 
 app = typer.Typer(
@@ -26,6 +26,8 @@ app = typer.Typer(
 app.command()(demo.demo)
 app.command()(run.run)
 app.command(name="inspect")(inspect.inspect)
+app.command()(evaluate.evaluate)
+app.command()(submit.submit)
 app.command()(watch.watch)
 app.command()(train.train)
 app.add_typer(camera.app)

@@ -35,13 +35,6 @@ def whole_frame_runs(mask: Mask, height_px: int, width_px: int) -> RunLengths:
     return runs
 
 
-def mask_of_runs(runs: RunLengths) -> Mask:
-    """Unpack COCO's run lengths, compressed or not, to a mask cropped to its box."""
-    x, y, width, height = (int(value) for value in coco_mask.toBbox(runs))
-    crop = coco_mask.decode(runs)[y : y + height, x : x + width]
-    return Mask.encode(crop.astype(np.bool_), x=x, y=y)
-
-
 def mask_of_box(box: npt.NDArray[np.floating[Any]], height_px: int, width_px: int) -> Mask:
     """Fill a box x0 y0 x1 y1, rounded to whole px and cut at the frame's edges."""
     limits = (width_px, height_px, width_px, height_px)

@@ -55,7 +55,9 @@ def _f1(tally: Tally) -> npt.NDArray[np.float64]:
     hits, alarms = above(tally.hit_scores, GRID), above(tally.alarm_scores, GRID)
     precision = hits / np.maximum(hits + alarms, 1)
     recall = above(tally.found_scores, GRID) / max(tally.defects, 1)
-    return np.asarray(2 * precision * recall / np.maximum(precision + recall, 1e-9))
+    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-9)
+    # As with Dice: nothing to find and nothing found is right.
+    return np.asarray(np.where((tally.defects == 0) & (hits + alarms == 0), 1.0, f1))
 
 
 def _within_limit(tallies: Sequence[Tally], most_false_alarms: float) -> list[float]:

@@ -1,0 +1,123 @@
+"""``stripsight evaluate``: how good a model is on labelled frames."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge.cli.model_options import RuntimeName
+from edge.errors import SettingsError
+
+
+class TuningTarget(StrEnum):
+    """What thresholds can be tuned for."""
+
+    dice = "dice"
+    f1 = "f1"
+    false_alarms = "false-alarms"
+
+
+def evaluate(
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Labelled frames: a folder of Severstal's format, or COCO json.", exists=True),
+    ] = None,
+    synthetic: Annotated[
+        int | None, typer.Option(help="Instead of --data: frames of strip to draw.", metavar="N", min=1)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the synthetic strip.", min=0)] = 42,
+    balanced: Annotated[
+        bool, typer.Option("--balanced", help="Synthetic strip that makes no class rare.")
+    ] = False,
+    split: Annotated[
+        Path | None, typer.Option(help="File of `data split`; with --fold.", exists=True, dir_okay=False)
+    ] = None,
+    fold: Annotated[
+        int | None, typer.Option(help="Judge the frames of this fold of the split alone.", min=0)
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Folder with Detectron2's config.yaml and weights.", exists=True, file_okay=False),
+    ] = None,
+    detections: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Instead of running the model: a detections.json; several, of several folds, are pooled.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    tune: Annotated[
+        TuningTarget | None,
+        typer.Option(help="Tune the thresholds on these frames, instead of taking the model's."),
+    ] = None,
+    most_false_alarms: Annotated[
+        float, typer.Option(help="With --tune false-alarms: allowed for each clean frame.", min=0.0)
+    ] = 0.3,
+    store: Annotated[
+        bool, typer.Option("--store", help="With --tune: write the thresholds into the model's model.json.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for evaluation.json and detections.json.", metavar="DIR", file_okay=False),
+    ] = None,
+    pitch_y_mm: Annotated[
+        float | None,
+        typer.Option(help="mm of strip a pixel row; default: 0.2, as replayed cameras assume.", min=1e-3),
+    ] = None,
+    runtime: Annotated[RuntimeName, typer.Option(help="What runs the model.")] = RuntimeName.native,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="Of the convolutions: float32, bfloat16 or float16.")
+    ] = "float32",
+    threads: Annotated[
+        int | None, typer.Option(help="CPU threads of the model; default: PyTorch's choice.", min=1)
+    ] = None,
+) -> None:
+    """Judge a model on labelled frames: Kaggle's Dice, COCO's AP, defects missed and false alarms.
+
+    Without --tune the thresholds are those of the model folder. Thresholds that are tuned on the very frames
+    they are judged on flatter a model; the line "cross-tuned" says by how much.
+    """
+    _refuse(
+        {
+            "--data or --synthetic is needed, and not both": (data is None) == (synthetic is None),
+            "--split and --fold belong together, and to --data": (split is None) != (fold is None)
+            or (split is not None and data is None),
+            "--model is needed, or --detections that one has left": model is None and not detections,
+            "--detections have no thresholds: name the --model, or --tune them": model is None
+            and tune is None,
+            "--store needs thresholds to store (--tune), and a --model to store them in": store
+            and (model is None or tune is None),
+        }
+    )
+    from consumers.output import writing_into
+    from edge.cli.evaluation import Engine, Request, judge_files, judge_model
+    from edge.cli.evaluation_tables import show
+    from edge.training.evaluation.judge import ASSUMED_PITCH_Y_MM, Tuning
+    from edge.training.evaluation.labelled import drawn, from_files
+    from edge.training.evaluation.stored import write
+
+    request = Request(
+        frames=from_files(data, split, fold) if data else drawn(synthetic or 0, seed=seed, balanced=balanced),
+        tuning=Tuning(tune.value, most_false_alarms) if tune else None,
+        pitch_y_mm=pitch_y_mm or ASSUMED_PITCH_Y_MM,
+    )
+    if detections:
+        result = judge_files(detections, model, request)
+    else:
+        result = judge_model(Engine(model or Path(), runtime, device, precision, threads), request)
+    show(result.evaluation)
+    if out is not None:
+        with writing_into(out):
+            write(out, result.evaluation, result.frames, result.found)
+    if store:
+        result.store_thresholds()
+
+
+def _refuse(contradictions: dict[str, bool]) -> None:
+    """Raise the first of these messages that is true."""
+    for message, true in contradictions.items():
+        if true:
+            raise SettingsError(message)
