@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from edge import __version__
-from edge.cli import camera, config, data, demo, evaluate, inspect, run, submit, train, watch
+from edge.cli import camera, config, data, demo, evaluate, inspect, report, run, submit, train, watch
 from edge.errors import ConfigurationError, StripsightError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command()(demo.demo)
 app.command()(run.run)
 app.command(name="inspect")(inspect.inspect)
 app.command()(evaluate.evaluate)
+app.command()(report.report)
 app.command()(submit.submit)
 app.command()(watch.watch)
 app.command()(train.train)

@@ -1,8 +1,8 @@
 """Which frames are shown: typical ones of each class, and a model's best and worst."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from edge.errors import CorruptImageError, DatasetError
 from edge.training.dataset import Dataset, LabelledFrame
@@ -91,7 +91,9 @@ def best_and_worst(
         raise DatasetError(
             f"the detections name a category beyond the {len(dataset.class_names)} of {dataset.name}"
         )
-    by_name = {name: tuple(found) for name, found in groupby(detections, key=lambda d: d.file_name)}
+    by_name: dict[str, list[StoredDetection]] = defaultdict(list)
+    for detection in detections:
+        by_name[detection.file_name].append(detection)
     frames = {frame.name: frame for frame in dataset.frames}
     judged = [figures for figures in evaluation.by_frame if figures.file_name in frames]
     defective = [figures for figures in judged if figures.defects]
@@ -101,7 +103,7 @@ def best_and_worst(
         for figures in ordered:
             if len(found) == _PREDICTIONS:
                 break
-            chosen = _above(by_name.get(figures.file_name, ()), evaluation)
+            chosen = _above(by_name[figures.file_name], evaluation)
             example = _first_readable([frames[figures.file_name]], dataset.class_names)
             if example is not None:
                 found.append(_comparison(example, figures, chosen, dataset.class_names))
