@@ -13,6 +13,7 @@ from edge.training.engine.transforms import Example
 from edge.vision.native.rcnn import build_model
 
 DTYPES = {Precision.FLOAT32: None, Precision.BFLOAT16: torch.bfloat16, Precision.FLOAT16: torch.float16}
+_SYNCHRONISED = "SyncBN"
 
 
 class Learner(nn.Module):
@@ -41,6 +42,21 @@ class Learner(nn.Module):
                 self._config.roi_heads.num_classes,
             )
         self.to(memory_format=torch.channels_last)
+
+    def synchronise_norms(self) -> None:
+        """Let the norms that the config calls SyncBN share their statistics with the other processes."""
+        config, model = self._config, self.model
+        convert = nn.SyncBatchNorm.convert_sync_batchnorm
+        if config.resnets.norm == _SYNCHRONISED:
+            convert(model.backbone.bottom_up)
+        if config.fpn.norm == _SYNCHRONISED:
+            for name, child in model.backbone.named_children():
+                if name.startswith("fpn_"):
+                    convert(child)
+        if config.roi_box_head.norm == _SYNCHRONISED:
+            convert(model.roi_heads.get_submodule("box_head"))
+        if config.roi_mask_head.norm == _SYNCHRONISED and model.roi_heads.mask_head is not None:
+            convert(model.roi_heads.mask_head)
 
     def forward(self, images: Sequence[Tensor], targets: Sequence[Target]) -> dict[str, Tensor]:
         """Losses by name, whose sum is to be minimised, of images (1, Hi, Wi) uint8."""

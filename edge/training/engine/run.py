@@ -86,6 +86,7 @@ class Run:
         self._clock = Clock(options.minutes)
         self._notes = list(data.notes)
         self._precision = _precision(options, config, worker)
+        self._stream = build_stream(data, options.data, config)
         self._trainer = self._prepared_trainer()
         if worker.is_first:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -97,7 +98,6 @@ class Run:
     def go(self, stop: Stop) -> int:
         """Train to the end or to a signal; returns the signal's number, or 0."""
         trainer, worker = self._trainer, self._worker
-        stream = build_stream(self._data, self._options.data, self._config)
         numbers = BatchNumbers(
             self._config.solver.ims_per_batch,
             first=trainer.iteration,
@@ -105,7 +105,7 @@ class Run:
             world_size=worker.world_size,
         )
         processes = processes_for(self._config.dataloader.num_workers, worker.world_size)
-        drawn = batches(stream, numbers, processes)
+        drawn = batches(self._stream, numbers, processes)
         if not worker.is_first:
             silent = Hooks(log=_nothing, advance=_nothing, save=_nothing, validate=_nothing)
             run_loop(trainer, drawn, self._clock, self._window, stop=stop, hooks=silent)

@@ -125,7 +125,10 @@ def model_of(config: Config, weights: dict[str, Tensor], device: torch.device) -
 def _distributed(learner: Learner, worker: Worker) -> nn.Module:
     if worker.is_alone:
         return learner
-    device_ids = [worker.device.index] if worker.device.type == "cuda" else None
+    device_ids = None
+    if worker.device.type == "cuda":  # elsewhere torch has no synchronised norm, and SyncBN is BN
+        device_ids = [worker.device.index]
+        learner.synchronise_norms()
     # Statistics of batch norm stay each worker's own, as Detectron2's; those of the first are saved.
     return DistributedDataParallel(learner, device_ids=device_ids, broadcast_buffers=False)
 
