@@ -8,6 +8,8 @@ from edge.training.synthetic.chance import chance
 from edge.training.synthetic.sizes import Combination, draw_combination, draw_count, draw_size
 
 _TRIES = 12
+# Edges are in view on half of the strips, so that hairlines keep their share of all frames.
+_HAIRLINES_BY_EDGE = 1.8
 _GAP_PX = 4  # between components, so that they stay components
 
 
@@ -51,13 +53,19 @@ def place_defects(
 ) -> tuple[Place, ...]:
     """Draw the components of one defective frame; none overlap."""
     places: list[Place] = []
-    for class_id in draw_combination(combinations, rng):
+    for class_id in draw_combination(_likely_here(combinations, ground), rng):
         cluster = rng.uniform(ground.x0, ground.x1)
         for _ in range(draw_count(class_id, rng)):
             place = _free_place(class_id, ground, cluster, places, rng)
             if place is not None:
                 places.append(place)
     return tuple(places)
+
+
+def _likely_here(combinations: dict[Combination, float], ground: Ground) -> dict[Combination, float]:
+    """Shift hairlines (class id 1) to the strips whose edge is in view, along which real ones lie."""
+    factor = _HAIRLINES_BY_EDGE if ground.side else 2.0 - _HAIRLINES_BY_EDGE
+    return {classes: weight * (factor if 1 in classes else 1.0) for classes, weight in combinations.items()}
 
 
 def _free_place(

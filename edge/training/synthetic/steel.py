@@ -1,37 +1,46 @@
 """The background: steel of one frame, before defects and before the camera's noise."""
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from edge.training.synthetic.coil import Coil
-from edge.training.synthetic.fields import Image, fields, random_window, window
+from edge.training.synthetic.fields import Image, fields, profile, random_window, window
+
+_CAMERA_NOISE = np.float32(0.35)  # grey levels
 
 
 def draw_steel(coil: Coil, frame: int, rng: np.random.Generator) -> Image:
     """(H, W) float32 grey levels of the bare strip, as if it filled the frame."""
     steel = _between(coil.streaks_at(frame), coil.streaks_at(frame + 1), coil.height_px)
-    _modulate(steel, fields().streaks, 0.04 * coil.streak_depth + 0.006, rng)
+    _modulate(steel, fields().streaks, 0.04 * coil.streak_depth + 0.004, rng)
     if coil.ripple_depth:
         _modulate(steel, fields().ripple, coil.ripple_depth, rng)
     _mottle(steel, coil, frame)
     if coil.cover_depth:
         _cover(steel, coil, frame)
     cv2.multiply(steel, coil.light(), dst=steel, scale=coil.grey)
-    if coil.speckle:
-        _glitter(steel, coil, rng)
+    if coil.speckle or coil.side:
+        _glitter(steel, coil, frame, rng)
     if coil.chequer:
         steel *= _tread(coil, frame)
     return steel
 
 
 def add_noise(steel: Image, coil: Coil, rng: np.random.Generator) -> None:
-    """Add the finest roughness and the camera's noise in place; it grows with the light."""
+    """Add the finest roughness and the camera's noise in place.
+
+    Roughness is relief: it grows a little faster than the light on it (real: with its 1.2th power), and is
+    stronger in bands across the strip. The camera's own noise is all that is seen beside the strip.
+    """
     height, width = steel.shape
-    noise = random_window(fields().grain, height, width, rng)
-    # Half of the noise is the camera's own, half is the surface's and follows the light.
-    swing = cv2.addWeighted(steel, 0.6 * coil.noise / coil.grey, steel, 0.0, 0.55 * coil.noise)
-    cv2.multiply(swing, noise, dst=swing)
+    swing = np.asarray(cv2.addWeighted(steel, 0.2 / coil.grey, steel, 0.0, 0.8), dtype=np.float32)
+    swing *= coil.rough_bands() * np.float32(coil.noise / coil.grey)
+    cv2.multiply(steel, swing, dst=swing)
+    swing += _CAMERA_NOISE
+    cv2.multiply(swing, random_window(fields().grain, height, width, rng), dst=swing)
     cv2.add(steel, swing, dst=steel)
 
 
@@ -91,15 +100,14 @@ def _cover(steel: Image, coil: Coil, frame: int) -> None:
     cv2.multiply(steel, 1.0 - np.float32(coil.cover_depth) * opacity, dst=steel)
 
 
-def _glitter(steel: Image, coil: Coil, rng: np.random.Generator) -> None:
+def _glitter(steel: Image, coil: Coil, frame: int, rng: np.random.Generator) -> None:
     """Bright specks on rough bands; on rippled coils they line up across the strip."""
     height, width = steel.shape
     grain = random_window(fields().grain, height, width, rng)
     field = fields().ripple if coil.ripple_depth else fields().streaks
-    excess = cv2.addWeighted(grain, 0.75, random_window(field, height, width, rng), 0.65, -1.9)
-    strength = np.clip(coil.roughness() + 0.1, 0.0, 2.0) * np.float32(coil.speckle)
+    excess = cv2.addWeighted(grain, 0.5, random_window(field, height, width, rng), 0.6, -1.35)
     specks = np.maximum(excess, np.float32(0.0))
-    cv2.multiply(specks, np.tile(strength[None, :], (height, 1)), dst=specks)
+    specks *= coil.speckle * np.clip(coil.roughness() + 0.1, 0.0, 2.0) + coil.edge_glitter(frame)
     cv2.add(steel, specks, dst=steel)
 
 
@@ -120,15 +128,30 @@ def _tread(coil: Coil, frame: int) -> Image:
 def _draw_rim(columns: npt.NDArray[np.float32], inside: Image, coil: Coil, rng: np.random.Generator) -> None:
     """Draw the strip's border; ``inside`` is the distance from the edge in px, negative beside the strip."""
     height, width = columns.shape
-    jagged = inside + 1.1 * random_window(fields().streaks, height, width, rng)
-    constants = coil.rng(13)
-    rim = np.clip(1.0 - inside / coil.rim_px, 0.0, 1.0)
-    rough = random_window(fields().grain, height, width, rng)
-    columns *= 1.0 + rim * (constants.uniform(-0.45, 0.35) + constants.uniform(0.05, 0.35) * rough)
-    shadow_px = constants.uniform(3.0, 16.0)
-    columns *= 1.0 - constants.uniform(0.2, 0.85) * np.clip(
-        1.0 - np.abs(inside - shadow_px) / shadow_px, 0.0, 1.0
-    )
-    opacity = np.clip(jagged + 0.5, 0.0, 1.0)
+    brightness = np.interp(inside, np.arange(-2, coil.rim_px), _rim_profile(coil)).astype(np.float32)
+    rough = random_window(fields().streaks, height, width, rng)
+    near = np.clip(1.0 - np.abs(inside) / np.float32(coil.rim_px), 0.0, 1.0)
+    columns *= brightness * (1.0 + coil.rim_roughness * near * rough)
+    opacity = np.clip(inside + 0.5 + 0.3 * rough, 0.0, 1.0)
     columns *= opacity
     columns += coil.black * (1.0 - opacity)
+
+
+@lru_cache(maxsize=64)
+def _rim_profile(coil: Coil) -> Image:
+    """(2 + rim_px,) relative brightness from 2 px beside the edge inwards.
+
+    The strip's side face is a dim strip of some pixels; then come grooves along the edge, dark or bright,
+    which die away towards the middle.
+    """
+    rng = coil.rng(13)
+    inside = np.arange(-2, coil.rim_px, dtype=np.float32)
+    fading = np.clip(1.0 - inside / coil.rim_px, 0.0, 1.0)
+    fading[inside > coil.rim_px - 2] = 0.0
+    grooves = profile(inside.size, (1.5, 5.0), (0.5, 1.0), [*coil.key, 14])
+    rim = 1.0 + fading * (rng.uniform(-0.35, 0.2) + rng.uniform(0.05, 0.4) * grooves)
+    shadow_px = rng.uniform(3.0, 12.0)
+    rim *= 1.0 - rng.uniform(0.0, 0.7) * np.clip(1.0 - np.abs(inside - 2.0 * shadow_px) / shadow_px, 0.0, 1.0)
+    face_px = rng.uniform(0.0, 14.0)
+    rim *= 1.0 - rng.uniform(0.4, 0.85) * np.clip((face_px - inside) / 2.5, 0.0, 1.0)
+    return np.clip(rim, 0.05, 1.9).astype(np.float32)
