@@ -10,12 +10,16 @@ from edge.vision.native.support import GROUP_NORM_GROUPS
 
 
 class FrozenBatchNorm2d(nn.Module):
-    """Batch norm whose statistics and affine parameters are fixed buffers."""
+    """Batch norm whose statistics and affine parameters are fixed buffers.
+
+    One that was not born frozen keeps the counter of its steps, as Detectron2's does.
+    """
 
     weight: Tensor
     bias: Tensor
     running_mean: Tensor
     running_var: Tensor
+    num_batches_tracked: Tensor | None
 
     def __init__(self, channels: int, eps: float = 1e-5) -> None:
         super().__init__()
@@ -24,6 +28,7 @@ class FrozenBatchNorm2d(nn.Module):
         self.register_buffer("bias", torch.zeros(channels))
         self.register_buffer("running_mean", torch.zeros(channels))
         self.register_buffer("running_var", torch.ones(channels) - eps)
+        self.register_buffer("num_batches_tracked", None)
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise (N, C, H, W)."""
@@ -35,7 +40,8 @@ class FrozenBatchNorm2d(nn.Module):
     def frozen(cls, norm: nn.BatchNorm2d) -> "FrozenBatchNorm2d":
         """Return a frozen copy of a batch norm."""
         frozen = cls(norm.num_features, norm.eps)
-        frozen.load_state_dict({name: norm.state_dict()[name] for name in frozen.state_dict()})
+        frozen.num_batches_tracked = norm.num_batches_tracked
+        frozen.load_state_dict(norm.state_dict())
         return frozen
 
 

@@ -23,6 +23,7 @@ Raw = Callable[..., dict[str, Any]]
 VARIANTS: dict[str, dict[str, Any]] = {
     "BN": {},
     "FrozenBN": {"MODEL.RESNETS.NORM": "FrozenBN", "MODEL.BACKBONE.FREEZE_AT": 2},
+    "frozen BN": {"MODEL.BACKBONE.FREEZE_AT": 2},
     "no norm": {"MODEL.RESNETS.NORM": ""},
     "GN": {
         "MODEL.RESNETS": {
