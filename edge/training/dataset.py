@@ -8,6 +8,7 @@ from typing import Self, overload
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from edge.errors import CorruptImageError
 from edge.training.samples import Instance, Sample
@@ -59,6 +60,14 @@ class LabelledFrame:
         Raises:
             CorruptImageError: the file is missing, or no picture, or of another size than its labels.
         """
+        return Sample(self.read_picture(), tuple(self.instances), name=self.name)
+
+    def read_picture(self) -> npt.NDArray[np.uint8]:
+        """Read the picture alone, as (H, W) uint8 grey.
+
+        Raises:
+            CorruptImageError: the file is missing, or no picture, or of another size than its labels.
+        """
         image = cv2.imread(str(self.path), cv2.IMREAD_GRAYSCALE)
         if image is None:
             raise CorruptImageError(f"{self.path}: cannot be read as a picture")
@@ -67,7 +76,7 @@ class LabelledFrame:
                 f"{self.path}: is {image.shape[1]}x{image.shape[0]} px; "
                 f"its labels are for {self.width_px}x{self.height_px} px"
             )
-        return Sample(np.asarray(image, dtype=np.uint8), tuple(self.instances), name=self.name)
+        return np.asarray(image, dtype=np.uint8)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ or ``boxes``: those have no masks that anybody knows, and therefore are no part 
 """
 
 import csv
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -17,15 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.training.data import rle
-from edge.training.data.problems import Problem, refuse_errors
+from edge.training.data.problems import Problem
 from edge.training.data.train_csv import MaskRow, lines_of, read_train_csv
 from edge.training.dataset import Dataset, DeferredInstances, LabelledFrame
-from edge.training.samples import Instance, Sample, tight_instance
+from edge.training.samples import Instance, tight_instance
 
 FRAME_HEIGHT_PX, FRAME_WIDTH_PX = 256, 1600
 CLASS_NAMES = ("defect_1", "defect_2", "defect_3", "defect_4")
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
-_HELD_OUT_PART = 5
 
 
 def read_severstal(train_csv: Path) -> tuple[Dataset, list[Problem]]:
@@ -137,18 +135,3 @@ def components(class_id: int, runs: rle.Runs) -> Iterator[Instance]:
         instance = tight_instance(class_id, crop, x + first, y)
         if instance is not None:
             yield instance
-
-
-def read_frames(folder: Path) -> list[Sample]:
-    """Read all frames whose annotation is complete: those with masks, and those listed as clean.
-
-    ``folder`` holds ``train.csv`` and ``frames.csv`` (``ImageId,file,classes,labels,...``).
-    """
-    dataset, problems = read_severstal(folder / "train.csv")
-    refuse_errors(problems)
-    return [frame.read() for frame in dataset.frames]
-
-
-def held_out(name: str) -> bool:
-    """Whether a frame is kept for validation: one in five, by its name, the same for ever."""
-    return hashlib.sha256(Path(name).stem.encode()).digest()[0] % _HELD_OUT_PART == 0
