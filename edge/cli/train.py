@@ -123,7 +123,7 @@ def train(
         threads=threads,
     )
     if engine == Engine.DETECTRON2:
-        from edge.training.with_detectron2 import train as train_there
+        from edge.training.with_detectron2.command import train as train_there
 
         train_there(options)
         return

@@ -1,6 +1,6 @@
 """What is trained: a model and, on top, the auxiliary head; from examples to losses."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -46,7 +46,7 @@ class Learner(nn.Module):
     def synchronise_norms(self) -> None:
         """Let the norms that the config calls SyncBN share their statistics with the other processes."""
         config, model = self._config, self.model
-        convert = nn.SyncBatchNorm.convert_sync_batchnorm
+        convert: Callable[[nn.Module], nn.Module] = nn.SyncBatchNorm.convert_sync_batchnorm
         if config.resnets.norm == _SYNCHRONISED:
             convert(model.backbone.bottom_up)
         if config.fpn.norm == _SYNCHRONISED:

@@ -25,7 +25,7 @@ from edge.training.model_writer import half_precision, write_folder
 from edge.vision.model_folder import CONFIG_FILE
 
 # Where nothing was validated: not few alarms, not many.
-_UNTUNED_THRESHOLD = 0.5
+UNTUNED_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ class Run:
     def _validate(self, log: RunLog) -> None:
         """Judge the averaged weights; keep them if they are the best so far."""
         self._validated = iteration = self._trainer.iteration
-        thresholds = [_UNTUNED_THRESHOLD] * len(self._data.class_names)
+        thresholds = [UNTUNED_THRESHOLD] * len(self._data.class_names)
         score = float(iteration)  # without validation the latest is the best
         if self._data.judge:
             model = self._trainer.averaged_model()
@@ -210,7 +210,7 @@ class Run:
         )
         log.say(f"{folder}: the model of iteration {best['iteration']}")
         if not self._data.judge:
-            log.say(f"its score thresholds are {_UNTUNED_THRESHOLD}: there was no validation to tune them on")
+            log.say(f"its score thresholds are {UNTUNED_THRESHOLD}: there was no validation to tune them on")
 
 
 def _for_workers(config: TrainingConfig, worker: Worker) -> TrainingConfig:

@@ -11,6 +11,7 @@ from edge.training.engine.choices import Augmentation
 from edge.training.engine.config import TrainingConfig
 from edge.training.engine.sampling import BalancedClasses, build_order
 from edge.training.engine.stream import Frames, PastedDefects, Preparation, Source, TrainingStream
+from edge.vision.model_folder import HEADS
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,15 +151,17 @@ def _pasted_frames(data: TrainingData, options: DataOptions, paste: Share) -> li
 
 def _opened(path: Path, config: TrainingConfig) -> Dataset:
     dataset = open_dataset(path)
-    wanted = config.model.model.roi_heads.num_classes
+    model = config.model.model
+    heads = HEADS.get(model.meta_architecture)
+    wanted = getattr(model, heads.lower()).num_classes if heads else len(dataset.class_names)
     if len(dataset.class_names) != wanted:
         raise ModelMismatchError(
             f"{path}: has {len(dataset.class_names)} classes ({', '.join(dataset.class_names)}), "
-            f"but MODEL.ROI_HEADS.NUM_CLASSES is {wanted}"
+            f"but MODEL.{heads}.NUM_CLASSES is {wanted}"
         )
     if not dataset.frames:
         raise DatasetError(f"{path}: holds no frames")
-    if config.model.model.mask_on and not dataset.has_masks:
+    if model.mask_on and not dataset.has_masks:
         raise ModelMismatchError(f"{path}: has boxes and no masks, but MODEL.MASK_ON is true")
     return dataset
 

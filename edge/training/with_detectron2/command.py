@@ -1,0 +1,87 @@
+"""What ``stripsight train --engine detectron2`` does."""
+
+import importlib.util
+import shutil
+
+import torch
+
+from edge.errors import SettingsError
+from edge.training.engine import checkpoint
+from edge.training.engine.choices import Augmentation, Optimizer
+from edge.training.engine.config import read_training_config
+from edge.training.engine.distributed import joined
+from edge.training.engine.run import UNTUNED_THRESHOLD, TrainingOptions
+from edge.training.engine.sources import open_sets
+from edge.training.model_writer import half_precision, write_folder
+from edge.vision.model_folder import CONFIG_FILE
+from edge.vision.native.checkpoint import read_weights
+
+_FINAL = "model_final.pth"  # the name that DefaultTrainer gives it
+_INITIAL = "initial.pth"
+
+
+def train(options: TrainingOptions) -> None:
+    """Let DefaultTrainer train in ``--out``, from its last checkpoint if there is one; makes a model folder.
+
+    Raises:
+        SettingsError: Detectron2 is not installed, or an option is beyond it.
+        ConfigurationError: config or data are wrong.
+    """
+    if importlib.util.find_spec("detectron2") is None:
+        raise SettingsError(
+            "--engine detectron2: Detectron2 is not installed; install it with: "
+            "pip install 'stripsight[detectron2]'"
+        )
+    from edge.training.with_detectron2 import trainer  # noqa: PLC0415 - an extra
+
+    _refuse_own_options(options)
+    torch.set_num_threads(options.threads)
+    config = read_training_config(options.config)
+    data = open_sets(options.data, config)
+    with joined(options.device) as worker:
+        options.out.mkdir(parents=True, exist_ok=True)
+        cfg = trainer.build_config(
+            options.config,
+            [trainer.register(dataset, number) for number, dataset in enumerate(data.learn)],
+            weights=_weights(options, config.model.model.weights),
+            device=str(worker.device),
+            out=options.out,
+        )
+        trainer.run(cfg, worker)
+        if worker.is_first:
+            shutil.copyfile(options.config, options.out / CONFIG_FILE)
+            write_folder(
+                options.out / checkpoint.MODEL_FOLDER,
+                options.config,
+                half_precision(read_weights(options.out / _FINAL)),
+                name=options.out.resolve().name,
+                class_names=data.class_names,
+                thresholds=[UNTUNED_THRESHOLD] * len(data.class_names),
+            )
+
+
+def _weights(options: TrainingOptions, configured: str) -> str:
+    """The file to begin with, in a format that Detectron2's checkpointer reads; "" for none."""
+    file = checkpoint.initial_weights_file(options.init, configured, options.config)
+    if file is None or file.suffix != ".safetensors":
+        return str(file or "")
+    converted = options.out / _INITIAL
+    checkpoint.save({"model": read_weights(file)}, converted)
+    return str(converted)
+
+
+def _refuse_own_options(options: TrainingOptions) -> None:
+    data = options.data
+    for name, given in (
+        ("--optimizer adamw", options.optimizer != Optimizer.SGD),
+        ("--minutes", options.minutes is not None),
+        ("--dense-loss", options.dense_weight > 0),
+        ("--augment", data.augmentation != Augmentation.NONE),
+        ("--balance", data.balance),
+        ("--paste", data.paste is not None),
+        ("--data DIR=SHARE", any(share.share is not None for share in data.data)),
+        ("--validation and --fold", bool(data.validation) or data.fold is not None),
+        ("--precision", options.precision is not None),
+    ):
+        if given:
+            raise SettingsError(f"--engine detectron2: its trainer knows no {name}; the native engine does")
