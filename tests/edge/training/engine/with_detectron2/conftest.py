@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -216,15 +216,6 @@ def same_sampling(monkeypatch: pytest.MonkeyPatch) -> None:
         return torch.argsort(torch.arange(count, dtype=torch.float64) * 0.6180339887498949 % 1)
 
     monkeypatch.setattr(torch, "randperm", shuffled)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Tests stay quick beside other work on the same cores."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def _case(raw: RawConfig, weights: dict[str, Tensor], images: list[Tensor], defects: tuple[int, ...]) -> Case:
