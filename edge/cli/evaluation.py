@@ -15,7 +15,6 @@ from edge.training.evaluation.labelled import LabelledSet
 from edge.training.evaluation.record import Evaluation
 from edge.training.evaluation.stored import pool
 from edge.training.evaluation.submission import Row, rows_of
-from edge.training.model_writer import store_thresholds
 from edge.training.samples import Sample
 from edge.vision.detections import Detections
 from edge.vision.model_folder import ModelFolder, read_model_folder
@@ -73,6 +72,8 @@ class Result:
         """
         if self.model is None:
             return
+        from edge.training.model_writer import store_thresholds
+
         order = ClassOrder(self.model.class_names, self.evaluation.class_names)
         thresholds = order.to_model([figures.threshold for figures in self.evaluation.classes])
         store_thresholds(self.model.config_file.parent, self.model.class_names, thresholds)

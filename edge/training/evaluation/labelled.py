@@ -10,6 +10,7 @@ import numpy as np
 from edge.errors import DatasetError
 from edge.training.data import open_dataset, rle
 from edge.training.data.severstal import CLASS_NAMES, components
+from edge.training.data.split import read_split
 from edge.training.dataset import Dataset, LabelledFrame
 from edge.training.samples import Instance, Sample
 from edge.training.synthetic.strip import SyntheticFrame
@@ -51,8 +52,6 @@ def drawn(frames: int, *, seed: int, balanced: bool) -> LabelledSet:
 
 
 def _of_fold(dataset: Dataset, split: Path, fold: int) -> tuple[LabelledFrame, ...]:
-    from edge.training.data.split import read_split  # noqa: PLC0415
-
     folds = read_split(split)
     frames = tuple(frame for frame in dataset.frames if folds.get(frame.name) == fold)
     if not frames:
