@@ -5,6 +5,7 @@ process with one thread, so that whatever else the machine does meets both.
 """
 
 import logging
+import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any
 
 import torch
 import yaml
+from rich.table import Table
 
 from edge.training.engine.choices import Optimizer, Precision
 from edge.training.engine.config import read_training_config
@@ -87,11 +89,11 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def measure(repetitions: int) -> dict[str, object]:
+def measure(repetitions: int) -> dict[str, Any]:
     """Seconds an iteration of each contestant, turn by turn."""
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
         write_strip(folder / "strip", StripSettings(FRAMES, seed=1, balanced=True, defect_rate=1.0))
         config = folder / "config.yaml"
         config.write_text(yaml.safe_dump(CONFIG))
@@ -108,6 +110,18 @@ def measure(repetitions: int) -> dict[str, object]:
                 figures[name].append(_seconds(step, TURN_ITERATIONS))
     ratios = [ours / theirs for ours, theirs in zip(figures["native"], figures["detectron2"], strict=True)]
     return {"subject": "training, 4 crops of 512 x 256", "seconds_per_iteration": figures, "ratio": ratios}
+
+
+def table_of(result: dict[str, Any]) -> Table:
+    """Medians, and the spread of the ratio of native to Detectron2."""
+    table = Table(title=f"{result['subject']}, s/iteration, median", title_justify="left")
+    for name in (*result["seconds_per_iteration"], "native / detectron2", "spread"):
+        table.add_column(name, justify="right")
+    medians = [f"{statistics.median(values):.2f}" for values in result["seconds_per_iteration"].values()]
+    ratios = result["ratio"]
+    spread = f"{min(ratios):.2f} .. {max(ratios):.2f}"
+    table.add_row(*medians, f"{statistics.median(ratios):.2f}", spread)
+    return table
 
 
 def _seconds(step: Callable[[], object], iterations: int) -> float:
