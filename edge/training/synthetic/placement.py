@@ -1,5 +1,7 @@
 """Where defects lie: which classes a frame shows, how many components, and free places for them."""
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +12,8 @@ from edge.training.synthetic.sizes import Combination, draw_combination, draw_co
 _TRIES = 12
 # Edges are in view on half of the strips, so that hairlines keep their share of all frames.
 _HAIRLINES_BY_EDGE = 1.8
+# Part of each class's components, the full-height ones apart, that the frame's first and last row cut.
+_CUT = ((0.07, 0.07), (0.27, 0.34), (0.19, 0.25), (0.14, 0.17))
 _GAP_PX = 4  # between components, so that they stay components
 
 
@@ -55,8 +59,10 @@ def place_defects(
     places: list[Place] = []
     for class_id in draw_combination(_likely_here(combinations, ground), rng):
         cluster = rng.uniform(ground.x0, ground.x1)
-        for _ in range(draw_count(class_id, rng)):
-            place = _free_place(class_id, ground, cluster, places, rng)
+        sizes = [draw_size(class_id, rng) for _ in range(draw_count(class_id, rng))]
+        # The largest first, while there is room for it.
+        for size in sorted(sizes, key=math.prod, reverse=True):
+            place = _free_place(_tries(class_id, size, ground, cluster, rng), places)
             if place is not None:
                 places.append(place)
     return tuple(places)
@@ -68,25 +74,29 @@ def _likely_here(combinations: dict[Combination, float], ground: Ground) -> dict
     return {classes: weight * (factor if 1 in classes else 1.0) for classes, weight in combinations.items()}
 
 
-def _free_place(
-    class_id: int, ground: Ground, cluster: float, taken: list[Place], rng: np.random.Generator
-) -> Place | None:
-    height, width = draw_size(class_id, rng)
-    height, width = min(height, ground.height_px), min(width, ground.width_px)
+def _tries(
+    class_id: int, size: tuple[int, int], ground: Ground, cluster: float, rng: np.random.Generator
+) -> Iterator[Place]:
+    """Likely places of a component, one after the other."""
+    height, width = min(size[0], ground.height_px), min(size[1], ground.width_px)
     for _ in range(_TRIES):
         x0 = _draw_x(class_id, ground, width, cluster, rng)
-        y0 = _draw_y(height, ground.height_px, rng)
-        place = Place(class_id, x0, y0, x0 + width, y0 + height)
-        if not any(place.near(other) for other in taken):
-            return place
-    return None
+        y0 = _draw_y(class_id, height, ground.height_px, rng)
+        yield Place(class_id, x0, y0, x0 + width, y0 + height)
+
+
+def _free_place(tries: Iterator[Place], taken: list[Place]) -> Place | None:
+    """The first that keeps its distance from all that is there."""
+    return next((place for place in tries if not any(place.near(other) for other in taken)), None)
 
 
 def _draw_x(class_id: int, ground: Ground, width: int, cluster: float, rng: np.random.Generator) -> int:
     """Class 1 clusters loosely, class 2 keeps near the strip's edge, the others lie anywhere."""
     low, high = ground.x0, max(ground.x0 + 1, ground.x1 - width)
     if class_id == 0 and chance(0.75, rng):
-        return int(np.clip(rng.normal(cluster, 170), low, high - 1))
+        near_cluster = int(rng.normal(cluster, 170))
+        if low < near_cluster < high:
+            return near_cluster
     if class_id == 1 and ground.side:
         from_edge = rng.gamma(3.0, 30.0)
         near_edge = ground.x0 + from_edge if ground.side < 0 else ground.x1 - from_edge - width
@@ -94,9 +104,10 @@ def _draw_x(class_id: int, ground: Ground, width: int, cluster: float, rng: np.r
     return int(rng.integers(low, high))
 
 
-def _draw_y(height: int, height_px: int, rng: np.random.Generator) -> int:
-    """Uniform, but one component in six is cut by the frame's first or last row."""
+def _draw_y(class_id: int, height: int, height_px: int, rng: np.random.Generator) -> int:
+    """Uniform, but some components are cut by the frame's first or last row."""
     room = height_px - height
     if room <= 0:
         return 0
-    return int(rng.choice([0, room, int(rng.integers(0, room + 1))], p=[0.08, 0.08, 0.84]))
+    top, bottom = _CUT[class_id]
+    return int(rng.choice([0, room, int(rng.integers(0, room + 1))], p=[top, bottom, 1.0 - top - bottom]))

@@ -38,12 +38,12 @@ BALANCED_COMBINATIONS: dict[Combination, float] = {
     (1, 2): 1,
 }
 
-_LEVELS = np.array([0.0, 0.05, 0.25, 0.50, 0.75, 0.95, 0.99, 1.0])
+_LEVELS = np.array([0.0, 0.05, 0.25, 0.50, 0.65, 0.75, 0.85, 0.95, 0.99, 1.0])
 
 
 @dataclass(frozen=True, slots=True)
 class ComponentTable:
-    """Sizes of one class's connected components: percentiles 0, 5, 25, 50, 75, 95, 99, 100 in pixels."""
+    """Sizes in px of one class's components at the levels 0, 5, 25, 50, 65, 75, 85, 95, 99, 100 %."""
 
     height_px: tuple[float, ...]
     width_px: tuple[float, ...]
@@ -53,26 +53,27 @@ class ComponentTable:
 
 COMPONENTS = (
     ComponentTable(
-        height_px=(14, 24, 33, 44, 63, 157, 256, 256),
-        width_px=(10, 17, 21, 26, 32, 51, 67, 90),
+        height_px=(14, 24, 33, 44, 53, 63, 81, 157, 256, 256),
+        width_px=(10, 17, 21, 26, 29, 32, 38, 51, 67, 90),
         correlation=0.37,
         count=((1, 0.441), (2, 0.142), (3, 0.075), (4, 0.053), (5, 0.053), (7, 0.12), (9, 0.07), (13, 0.047)),
     ),
     ComponentTable(
-        height_px=(45, 75, 124, 169, 218, 256, 256, 256),
-        width_px=(7, 10, 14, 19, 25, 34, 42, 55),
+        height_px=(45, 75, 124, 169, 195, 218, 254, 256, 256, 256),
+        width_px=(7, 10, 14, 19, 23, 25, 29, 34, 42, 55),
         correlation=0.48,
         count=((1, 0.737), (2, 0.231), (3, 0.028), (4, 0.004)),
     ),
     ComponentTable(
-        height_px=(10, 21, 65, 159, 255, 256, 256, 256),
-        width_px=(7, 13, 22, 33, 65, 370, 1126, 1500),
+        # 255.4: so that 21 % reach from the frame's first row to its last.
+        height_px=(10, 21, 65, 159, 249, 255.4, 256, 256, 256, 256),
+        width_px=(7, 13, 22, 33, 48, 65, 119, 370, 1126, 1500),
         correlation=0.07,
         count=((1, 0.308), (2, 0.257), (3, 0.164), (4, 0.085), (5, 0.08), (7, 0.07), (9, 0.028), (12, 0.009)),
     ),
     ComponentTable(
-        height_px=(12, 25, 59, 99, 156, 250, 256, 256),
-        width_px=(14, 29, 70, 126, 213, 462, 800, 1000),
+        height_px=(12, 25, 59, 99, 127, 156, 197, 250, 256, 256),
+        width_px=(14, 29, 70, 126, 170, 213, 280, 462, 800, 1000),
         correlation=0.72,
         count=((1, 0.391), (2, 0.285), (3, 0.145), (4, 0.06), (5, 0.055), (7, 0.06), (11, 0.004)),
     ),
