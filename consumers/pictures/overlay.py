@@ -40,6 +40,13 @@ def draw_marks(rgb: Pixels, marks: Iterable[Mark], *, zoom: int, line_px: int) -
         _draw_box(rgb, mark, zoom, line_px)
 
 
+def draw_masks(rgb: Pixels, marks: Iterable[Mark], *, zoom: int, line_px: int) -> None:
+    """Draw masks alone into the picture, the first one on top: known defects need no boxes around."""
+    for mark in reversed(list(marks)):
+        if mark.mask is not None and mark.mask.area_px:
+            _draw_mask(rgb, mark.mask, mark.colour, zoom, line_px)
+
+
 def _draw_mask(rgb: Pixels, mask: Mask, colour: Colour, zoom: int, line_px: int) -> None:
     """Fill the mask, and draw its outline on a soft shadow, which lifts it off bright steel."""
     crop = _enlarged(mask, zoom)
