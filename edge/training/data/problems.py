@@ -9,7 +9,7 @@ import msgspec
 from edge.errors import DatasetError
 
 
-class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that is wrong; with an error the set cannot be opened, a warning is for people to judge."""
 
     severity: Literal["error", "warning"] = "error"
