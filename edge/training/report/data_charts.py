@@ -11,7 +11,7 @@ from edge.training.data.grey import GreyStatistics
 from edge.training.data.percentiles import Percentiles
 from edge.training.data.statistics import ClassStatistics, DatasetStatistics
 from edge.training.report.matrices import draw_matrix
-from edge.training.report.style import INK, MUTED, SURFACE, class_colour
+from edge.training.report.style import ACCENT, MUTED, SURFACE, class_colour
 from edge.training.report.svg import Chart, drawing, inline_svg
 from edge.training.report.text import percent, short
 
@@ -51,8 +51,9 @@ def _frequency_chart(statistics: DatasetStatistics) -> Chart:
     least = min(statistics.classes, key=lambda figures: figures.frames)
     most_part, least_part = (percent(c.frames / max(1, statistics.frames)) for c in (most, least))
     caption = (
-        f"{most.name} is on {most_part} of the frames and {least.name} on {least_part}; "
-        "a frame with several classes counts for each."
+        f"{most.name} is on {most_part} of the frames"
+        + ("" if most is least else f" and {least.name} on {least_part}")
+        + "; a frame with several classes counts for each."
     )
     return Chart("frequency", "Class frequency", caption, svg)
 
@@ -91,7 +92,7 @@ def _combination_chart(statistics: DatasetStatistics) -> Chart:
     shown = statistics.combinations[:_MOST_COMBINATIONS]
     with drawing(_HALF_PX, 380) as figure:
         axes = figure.subplots()
-        _draw_bars(axes, [c.frames for c in shown], [INK.light] * len(shown), lambda n: f"{n:,}")
+        _draw_bars(axes, [c.frames for c in shown], [ACCENT.light] * len(shown), lambda n: f"{n:,}")
         for row, combination in enumerate(shown):
             _draw_members(axes, row, combination.class_ids, len(statistics.classes))
         axes.set_yticks([])
@@ -185,7 +186,7 @@ def _position_chart(statistics: DatasetStatistics) -> Chart:
         for axes in grid.flat[len(statistics.classes) :]:
             axes.set_visible(False)
         for class_id, (figures, axes) in enumerate(zip(statistics.classes, grid.flat, strict=False)):
-            axes.set_title(figures.name)
+            axes.set_title(short(figures.name))
             _draw_positions(axes, np.asarray(figures.positions), extent, class_colour(class_id).light)
         for axes in grid[-1]:
             axes.set_xlabel(f"x across the strip, {unit}")
@@ -205,9 +206,7 @@ def _draw_positions(axes: Axes, parts: np.ndarray, extent: tuple[float, float], 
     for row, column in np.argwhere(parts > parts.max() / 100):
         place = (column * width, row * height)
         opacity = float(parts[row, column] / parts.max())
-        axes.add_patch(
-            Rectangle(place, width, height, color=colour, alpha=opacity, linewidth=0, antialiased=False)
-        )
+        axes.add_patch(Rectangle(place, width, height, color=colour, alpha=opacity, linewidth=0))
     axes.set_xlim(0, extent[0])
     axes.set_ylim(extent[1], 0)
     axes.set_yticks([0, extent[1] / 2, extent[1]])
@@ -219,7 +218,7 @@ def _grey_chart(grey: GreyStatistics) -> Chart:
     parts = np.asarray(grey.histogram) / max(1, sum(grey.histogram))
     with drawing(_HALF_PX, 300) as figure:
         axes = figure.subplots()
-        axes.stairs(100 * parts, np.arange(257), fill=True, color=INK.light, alpha=0.75)
+        axes.stairs(100 * parts, np.arange(257), fill=True, color=ACCENT.light, alpha=0.85)
         # The black beside the strip would press everything else to the ground.
         axes.set_ylim(0, 110 * parts[8:250].max(initial=1e-3))
         axes.set_xlim(0, 256)

@@ -1,7 +1,6 @@
 """Graphs of an evaluation that look at scores: precision and recall, thresholds, calibration."""
 
 import bisect
-from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,6 +9,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from edge.training.evaluation.record import Calibration, ClassFigures, Evaluation
 from edge.training.report.style import DASHES, GRID, INK, MARKERS, MUTED, class_colour
 from edge.training.report.svg import Chart, drawing, inline_svg
+from edge.training.report.text import short
 
 _HALF_PX = 460
 _COLUMNS = 4
@@ -32,16 +32,18 @@ def calibration_chart(calibration: Calibration) -> Chart:
         axes, counts = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
         axes.plot([0, 1], [0, 1], color=MUTED.light, linestyle=DASHES[1], linewidth=1)
         axes.annotate(
-            "as sure as right", (0.03, 0.06), rotation=45, rotation_mode="anchor", color=MUTED.light
+            "as sure as right",
+            (0.03, 0.06),
+            rotation=45,
+            rotation_mode="anchor",
+            transform_rotates_text=True,
+            color=MUTED.light,
         )
         scores, right = [b.mean_score for b in bins], [b.precision for b in bins]
-        axes.plot(scores, right, color=INK.light, linewidth=1.2)
-        sizes = _dot_areas([b.count for b in bins])
-        axes.scatter(scores, right, s=sizes, color=INK.light, zorder=3)
+        axes.plot(scores, right, color=INK.light, marker="o", markersize=5)
         axes.set_ylabel("part that is right")
         axes.set_ylim(-0.03, 1.03)
         axes.set_xlim(-0.02, 1.02)
-        axes.set_aspect("equal", adjustable="box", anchor="C")
         counts.bar(
             [b.low for b in calibration.bins],
             [b.count for b in calibration.bins],
@@ -67,11 +69,6 @@ def calibration_chart(calibration: Calibration) -> Chart:
     return Chart("calibration", "Calibration of scores", caption, svg, half=True)
 
 
-def _dot_areas(counts: Sequence[int]) -> list[float]:
-    largest = max(counts, default=1)
-    return [12 + 70 * count / largest for count in counts]
-
-
 def _precision_recall_chart(evaluation: Evaluation) -> Chart:
     with drawing(_HALF_PX, 400) as figure:
         axes = figure.subplots()
@@ -93,18 +90,20 @@ def _precision_recall_chart(evaluation: Evaluation) -> Chart:
 def _draw_precision_recall(axes: Axes, class_id: int, figures: ClassFigures) -> None:
     curve = figures.precision_recall
     measured = (figures.mask or figures.box).ap50
-    label = f"{figures.name}, AP50 " + ("unknown" if measured is None else f"{measured:.2f}")
+    label = f"{short(figures.name)}, AP50 " + ("unknown" if measured is None else f"{measured:.2f}")
     colour, dash = class_colour(class_id).light, DASHES[class_id % len(DASHES)]
     kept = _thinned(len(curve.recall))
     recall, precision = np.asarray(curve.recall), np.asarray(curve.precision)
-    axes.plot(recall[kept], precision[kept], color=colour, linestyle=dash, label=label)
+    # The marker stands in the legend, and on the curve at the threshold alone.
+    marker = MARKERS[class_id % len(MARKERS)]
+    axes.plot(recall[kept], precision[kept], marker, color=colour, linestyle=dash, markevery=[], label=label)
     # Scores fall along the curve; the threshold's point is the last whose score is above it.
     above = bisect.bisect_left(curve.scores, -figures.threshold, key=lambda score: -score)
     if above:
         axes.plot(
             recall[above - 1],
             precision[above - 1],
-            MARKERS[class_id % len(MARKERS)],
+            marker,
             color=colour,
             markersize=8,
         )
@@ -139,7 +138,7 @@ def _threshold_chart(evaluation: Evaluation) -> Chart:
 def _draw_threshold(axes: Axes, class_id: int, figures: ClassFigures) -> None:
     colour = class_colour(class_id).light
     curve = figures.by_threshold
-    axes.set_title(figures.name)
+    axes.set_title(short(figures.name))
     axes.plot(curve.thresholds, curve.dice, color=colour)
     axes.axhline(figures.dice_of_nothing, color=MUTED.light, linestyle=(0, (4, 3)), linewidth=1)
     axes.axvline(figures.threshold, color=colour, linewidth=0.8, alpha=0.6)
@@ -187,12 +186,15 @@ def _draw_trade_off(axes: Axes, class_id: int, figures: ClassFigures) -> None:
         return
     colour, dash = class_colour(class_id).light, DASHES[class_id % len(DASHES)]
     alarms = curve.false_alarms_per_clean_frame
-    axes.plot(alarms, curve.found, color=colour, linestyle=dash, label=figures.name)
+    marker = MARKERS[class_id % len(MARKERS)]
+    axes.plot(
+        alarms, curve.found, marker, color=colour, linestyle=dash, markevery=[], label=short(figures.name)
+    )
     if mill.defects and mill.false_alarms_per_clean_frame is not None:
         axes.plot(
             mill.false_alarms_per_clean_frame,
             mill.found / mill.defects,
-            MARKERS[class_id % len(MARKERS)],
+            marker,
             color=colour,
             markersize=8,
             clip_on=False,

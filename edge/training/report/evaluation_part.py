@@ -104,7 +104,7 @@ _COLUMNS = (
     "found",
     "missed",
     "false alarms",
-    "per clean frame",
+    "... per clean frame",
     "Dice",
     "Dice of nothing",
     "Dice where present",

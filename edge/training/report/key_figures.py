@@ -29,7 +29,7 @@ def _of_evaluation(evaluation: Evaluation) -> list[KeyFigure]:
         KeyFigure("Dice", number(total.dice), f"finding nothing scores {number(total.dice_of_nothing)}"),
         KeyFigure("Defects found", percent(found), f"{mill.found:,} of {mill.defects:,}, at IoU 0.3"),
         KeyFigure(
-            "False alarms per clean frame", number(alarms, 2), f"on {evaluation.clean_frames:,} clean frames"
+            "False alarms", number(alarms, 2), f"per clean frame, on {evaluation.clean_frames:,} of them"
         ),
         KeyFigure(f"AP50, {overlap}", number(precision.ap50, 2), "mean over the classes"),
         KeyFigure("Frames judged", f"{evaluation.frames:,}", f"{evaluation.length_m:,.1f} m of strip"),

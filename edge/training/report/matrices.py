@@ -9,19 +9,23 @@ from matplotlib.patches import Rectangle
 from edge.training.evaluation.record import Confusion
 from edge.training.report.style import ACCENT, GRID, INK, SURFACE
 from edge.training.report.svg import Chart, drawing, inline_svg
+from edge.training.report.text import short
 
 _HALF_PX = 460
+# Darker squares have light numbers.
 _DARK = 0.5
+# Characters that stand side by side above a matrix; more are written aslant.
+_ROOM_ABOVE = 48
 # Of the strongest colour, so that the numbers on it stay readable.
 _OPACITY = 0.9
 
 
 def confusion_chart(confusion: Confusion) -> Chart:
     """Draw truth by prediction; each row is coloured by its share."""
-    counts = np.asarray(confusion.counts)
+    counts, names = np.asarray(confusion.counts), [short(name) for name in confusion.names]
     with drawing(_HALF_PX, 400) as figure:
         axes = figure.subplots()
-        draw_matrix(axes, counts, _shares(counts), rows=confusion.names, columns=confusion.names)
+        draw_matrix(axes, counts, _shares(counts), rows=names, columns=names)
         axes.set_ylabel("truth")
         axes.set_xlabel("taken for")
         svg = inline_svg(figure, "confusion", "Table of true classes by predicted classes, with counts.")
@@ -57,12 +61,20 @@ def draw_matrix(
         )
     axes.set_xlim(-0.5, counts.shape[1] - 0.5)
     axes.set_ylim(counts.shape[0] - 0.5, -0.5)
-    axes.set_xticks(range(counts.shape[1]), columns, rotation=0 if counts.shape[1] < 6 else 40)  # noqa: PLR2004
+    _name_columns(axes, columns)
     axes.set_yticks(range(counts.shape[0]), rows)
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
+
+
+def _name_columns(axes: Axes, names: Sequence[str]) -> None:
+    axes.set_xticks(range(len(names)), names)
+    if len(names) * max(len(name) for name in names) > _ROOM_ABOVE:
+        axes.tick_params(axis="x", labelrotation=45)
+        for label in axes.get_xticklabels():
+            label.set(ha="left", rotation_mode="anchor")
 
 
 def _shares(counts: np.ndarray) -> np.ndarray:
