@@ -108,12 +108,13 @@ def evaluate(
         result = judge_files(detections, model, request)
     else:
         result = judge_model(Engine(model or Path(), runtime, device, precision, threads), request)
-    show(result.evaluation)
+    # Tables come last: whoever pipes them into `head` gets the files all the same.
     if out is not None:
         with writing_into(out):
             write(out, result.evaluation, result.frames, result.found)
     if store:
         result.store_thresholds()
+    show(result.evaluation)
 
 
 def _refuse(contradictions: dict[str, bool]) -> None:
