@@ -34,7 +34,7 @@ def train(options: TrainingOptions) -> None:
         )
     from edge.training.with_detectron2 import trainer  # noqa: PLC0415 - an extra
 
-    _refuse_own_options(options)
+    refuse_own_options(options)
     torch.set_num_threads(options.threads)
     config = read_training_config(options.config)
     data = open_sets(options.data, config)
@@ -70,7 +70,12 @@ def _weights(options: TrainingOptions, configured: str) -> str:
     return str(converted)
 
 
-def _refuse_own_options(options: TrainingOptions) -> None:
+def refuse_own_options(options: TrainingOptions) -> None:
+    """Check that the options are none of those that only the native engine has.
+
+    Raises:
+        SettingsError: names the first that is.
+    """
     data = options.data
     for name, given in (
         ("--optimizer adamw", options.optimizer != Optimizer.SGD),
