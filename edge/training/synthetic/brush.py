@@ -53,14 +53,14 @@ def draw_line(steel: Image, mask: Crop, stroke: Stroke, leaning: bool, rng: np.r
     height, width = mask.shape
     left, right = _row_ends(mask) if leaning else (0.0, float(width))
     wander = np.cumsum(rng.normal(0.0, 0.06, height))
-    centre = left + stroke.place * (right - left) + wander - wander.mean()
-    offset = np.abs(np.arange(width)[None, :] - centre[:, None])
+    centre = (left + stroke.place * (right - left) + wander - wander.mean()).astype(np.float32)
+    offset = np.abs(np.arange(width, dtype=np.float32)[None, :] - centre[:, None])
     opacity = np.clip(0.5 * stroke.thickness_px + 0.5 - offset, 0.0, 1.0)
     rows = np.linspace(0.0, height / 60.0, height)
     strength = np.clip(0.9 + 0.35 * np.sin(rows * rng.uniform(0.5, 3.0) + rng.uniform(0, 6.3)), 0.3, 1.3)
     rough = 1.0 + 0.25 * random_window(fields().streaks, height, width, rng)
-    factor = 1.0 + (stroke.depth * strength[:, None]) * opacity * rough * mask
-    steel *= np.clip(factor, 0.15, 2.8).astype(np.float32)
+    along = (stroke.depth * strength[:, None]).astype(np.float32)
+    steel *= np.clip(1.0 + along * opacity * rough * mask, 0.15, 2.8)
 
 
 def _row_ends(mask: Crop) -> tuple[Image, Image]:

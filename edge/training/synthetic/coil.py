@@ -81,7 +81,7 @@ def make_coil(seed: int, number: int, width_px: int, height_px: int) -> Coil:
     """Draw a coil; its parameters depend on nothing but the arguments."""
     rng = np.random.default_rng([seed, number, _COIL])
     dark = chance(0.11, rng)
-    grey = float(np.clip(rng.normal(58 if dark else 104, 8 if dark else 23), 42, 155))
+    grey = float(np.clip(rng.normal(58 if dark else 102, 8 if dark else 20), 42, 150))
     black_part = rng.beta(1.3, 1.7) * 0.9 + 0.02
     side = int(rng.choice([-1, 0, 1], p=[0.24, 0.5, 0.26]))
     return Coil(

@@ -34,10 +34,11 @@ def correlated_noise(
     shape: tuple[int, int], sigma_y: float, sigma_x: float, rng: np.random.Generator
 ) -> Image:
     """Periodic Gaussian noise, smoothed by a Gaussian of the given sigmas (in cells), unit variance."""
-    spectrum = np.fft.rfft2(rng.standard_normal(shape))
-    fy = np.fft.fftfreq(shape[0])[:, None]
-    fx = np.fft.rfftfreq(shape[1])[None, :]
-    spectrum *= np.exp(-2.0 * np.pi**2 * ((sigma_y * fy) ** 2 + (sigma_x * fx) ** 2))
+    spectrum = np.fft.rfft2(rng.standard_normal(shape, dtype=np.float32))
+    damping_y = np.exp(-2.0 * np.pi**2 * (sigma_y * np.fft.fftfreq(shape[0])) ** 2)
+    damping_x = np.exp(-2.0 * np.pi**2 * (sigma_x * np.fft.rfftfreq(shape[1])) ** 2)
+    spectrum *= damping_y[:, None].astype(np.float32)
+    spectrum *= damping_x[None, :].astype(np.float32)
     spectrum[0, 0] = 0.0
     field = np.fft.irfft2(spectrum, s=shape)
     return np.ascontiguousarray(field / field.std(), dtype=np.float32)
@@ -45,7 +46,7 @@ def correlated_noise(
 
 @cache
 def fields() -> Fields:
-    """The process's one set of fields; about 30 MB, drawn on first use in half a second."""
+    """The process's one set of fields; about 30 MB, drawn on first use in a second."""
     rng = np.random.default_rng(_FIELD_SEED)
     fine, cells = (_ROWS, _COLUMNS), (1024, 1024)
     slope = _lit(0.5 * correlated_noise(fine, 1.8, 2.2, rng) + 2.2 * correlated_noise(fine, 4.5, 6.0, rng))

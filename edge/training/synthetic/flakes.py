@@ -35,7 +35,7 @@ def paint_crumpled(steel: Image, mask: Crop, rng: np.random.Generator) -> None:
     if chance(0.5, rng):
         groups = scaled_window(fields().relief, height, width, rng.uniform(0.8, 2.5), rng)
         core = np.minimum(core, 4.0 * (groups + rng.uniform(-0.6, 0.6))).astype(np.float32)
-    _tear(steel, core, mask, _Look(rng.uniform(-0.3, 0.06), rng.uniform(0.12, 0.3)), rng)
+    _tear(steel, core, mask, _Look(rng.uniform(-0.22, 0.08), rng.uniform(0.12, 0.3)), rng)
 
 
 def _tear(steel: Image, core: Image, mask: Crop, look: _Look, rng: np.random.Generator) -> None:

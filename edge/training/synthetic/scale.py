@@ -27,7 +27,7 @@ def _skin(mask: Crop, rng: np.random.Generator) -> Image:
     leather = scaled_window(fields().relief, height, width, rng.uniform(0.45, 1.0), rng)
     folds = scaled_window(fields().folds, height, width, rng.uniform(0.6, 2.0), rng)
     clouds = scaled_window(fields().mottle, height, width, 2.0, rng)
-    shade = -rng.uniform(0.04, 0.45) if chance(0.82, rng) else rng.uniform(0.0, 0.25)
+    shade = -rng.uniform(0.02, 0.34) if chance(0.8, rng) else rng.uniform(0.0, 0.25)
     skin = shade + rng.uniform(0.03, 0.13) * leather + rng.uniform(0.04, 0.17) * folds
     skin += rng.uniform(0.02, 0.1) * clouds
     if chance(0.25, rng):

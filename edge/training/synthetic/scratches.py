@@ -11,6 +11,7 @@ from edge.training.synthetic.shapes import Crop
 
 TALL = 2.0  # height over width from which a class 3 component is a streak along the rolling direction
 _WIDE_PX = 300  # the widest tenth: too wide for a single scuff
+_HIGH_PX = 120  # a wide component this high may be a bundle of streaks
 
 
 def paint_hairline(steel: Image, mask: Crop, rng: np.random.Generator) -> None:
@@ -30,7 +31,9 @@ def paint_abrasion(steel: Image, mask: Crop, rng: np.random.Generator) -> None:
         kinds = (_streak_bundle, _shade, _crust, _slivers, paint_crumpled)
         weights = [0.5, 0.17, 0.11, 0.12, 0.1]
     elif width > _WIDE_PX:
-        kinds, weights = (_scuffs, _worn_area, _streak_bundle), [0.4, 0.35, 0.25]
+        kinds, weights = (_scuffs, _worn_area), [0.55, 0.45]
+        if height > _HIGH_PX and chance(0.3, rng):
+            kinds, weights = (_streak_bundle,), [1.0]
     else:
         kinds, weights = (paint_crumpled, _scuffs, _slivers, _worn_area), [0.55, 0.2, 0.15, 0.1]
     kinds[int(rng.choice(len(kinds), p=weights))](steel, mask, rng)
@@ -45,10 +48,10 @@ def _leans(mask: Crop) -> bool:
 def _streak_bundle(steel: Image, mask: Crop, rng: np.random.Generator) -> None:
     width = mask.shape[1]
     lines = 1 + int(rng.poisson(min(14.0, width / 9)))
-    sign = -1.0 if chance(0.75, rng) else 1.0
+    sign = -1.0 if chance(0.6, rng) else 1.0
     # A single scratch is a strong one: else it would be a hairline.
     depth = rng.uniform(0.35, 0.65) if lines == 1 else rng.uniform(0.2, 0.6)
-    if sign > 0 and chance(0.4, rng):
+    if sign > 0 and chance(0.3, rng):
         depth *= 3.0
     single = lines == 1
     for place in rng.uniform(0.25 if single else 0.12, 0.75 if single else 0.88, lines):
@@ -61,7 +64,7 @@ def _shade(steel: Image, mask: Crop, rng: np.random.Generator) -> None:
     """An even, dark band with soft sides."""
     height, width = mask.shape
     rough = random_window(fields().streaks, height, width, rng)
-    depth = rng.uniform(0.12, 0.45) if chance(0.85, rng) else -rng.uniform(0.1, 0.3)
+    depth = rng.uniform(0.1, 0.4) if chance(0.8, rng) else -rng.uniform(0.1, 0.3)
     opacity = feather(mask, rng.uniform(0.15, 0.4) * width)
     steel *= 1.0 - depth * opacity * (1.0 + 0.15 * rough)
 
@@ -99,8 +102,8 @@ def _scuffs(steel: Image, mask: Crop, rng: np.random.Generator) -> None:
     threshold = rng.uniform(0.9, 1.8)
     bright = np.clip(across + where - threshold, 0.0, 1.4)
     dark = np.clip(-across - rng.uniform(1.2, 2.2), 0.0, 1.0)
-    strength = rng.uniform(0.25, 1.8) if chance(0.8, rng) else -rng.uniform(0.2, 0.4)
-    change = strength * bright - 0.3 * dark + rng.uniform(-0.12, 0.1)
+    strength = rng.uniform(0.3, 2.4) if chance(0.85, rng) else -rng.uniform(0.2, 0.4)
+    change = strength * bright - 0.3 * dark + rng.uniform(-0.1, 0.1)
     steel += float(np.median(steel)) * np.clip(change, -0.85, 3.0) * feather(mask, 4.0)
 
 
@@ -110,7 +113,7 @@ def _worn_area(steel: Image, mask: Crop, rng: np.random.Generator) -> None:
     pulled = random_window(fields().streaks, height, width, rng)
     rubbed = random_window(fields().ripple, height, width, rng)
     clouds = scaled_window(fields().mottle, height, width, 1.0, rng)
-    change = rng.uniform(-0.22, 0.08) + rng.uniform(0.02, 0.1) * pulled + rng.uniform(0.0, 0.09) * rubbed
+    change = rng.uniform(-0.18, 0.1) + rng.uniform(0.02, 0.1) * pulled + rng.uniform(0.0, 0.09) * rubbed
     depth = depth_px(mask)
     softness_px = min(25.0, max(2.0, 0.6 * float(depth.max())))
     opacity = np.clip(depth / softness_px + 0.35 * clouds - 0.1, 0.0, 1.0) * np.clip(depth / 4.0, 0.0, 1.0)
