@@ -1,5 +1,6 @@
 """An evaluation's folder as tables, charts and pictures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -35,35 +36,34 @@ class EvaluationFolder:
     detections: list[StoredDetection]
 
     @classmethod
-    def read(cls, folder: Path) -> Self:
-        """Read both files.
+    def read(cls, folder: Path, class_names: Sequence[str]) -> Self:
+        """Read both files, which are to be about the classes of the data set.
 
         Raises:
-            DatasetError: one is missing, or is not what its name says.
+            DatasetError: one is missing, is not what its name says, or is about other classes.
         """
         file = folder / EVALUATION_FILE
         try:
             evaluation = read_evaluation(folder)
             file = folder / DETECTIONS_FILE
-            return cls(evaluation, read_detections(file))
+            detections = read_detections(file)
         except OSError as error:
             raise DatasetError(f"{file}: cannot be read: {error.strerror or error}") from error
         except msgspec.DecodeError as error:
             raise DatasetError(f"{file}: {error}") from error
+        if evaluation.class_names != list(class_names):
+            raise DatasetError(
+                f"{folder}: is about the classes {', '.join(evaluation.class_names)}; "
+                f"the data set's are {', '.join(class_names)}"
+            )
+        if any(not 0 < d.category_id <= len(class_names) for d in detections):
+            raise DatasetError(f"{file}: names a category beyond the {len(class_names)} of the data set")
+        return cls(evaluation, detections)
 
 
 def evaluation_part(folder: EvaluationFolder, dataset: Dataset) -> EvaluationPart:
-    """Draw an evaluation; its best and worst frames are looked for in the data set.
-
-    Raises:
-        DatasetError: the evaluation is of other classes than the data set's.
-    """
+    """Draw an evaluation; its best and worst frames are looked for in the data set, whose classes it has."""
     evaluation = folder.evaluation
-    if evaluation.class_names != list(dataset.class_names):
-        raise DatasetError(
-            f"the evaluation is of the classes {', '.join(evaluation.class_names)}; "
-            f"{dataset.name} has {', '.join(dataset.class_names)}"
-        )
     best, worst = best_and_worst(dataset, evaluation, folder.detections)
     folds = [] if evaluation.folds is None else [_fold_table(evaluation.folds)]
     return EvaluationPart(

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from edge.errors import CorruptImageError, DatasetError
+from edge.errors import CorruptImageError
 from edge.training.dataset import Dataset, LabelledFrame
 from edge.training.evaluation.record import Evaluation, FrameFigures, StoredDetection
 from edge.training.report.pictures import Picture, Shape, embed, predicted_shapes, true_shapes
@@ -49,11 +49,11 @@ def examples(dataset: Dataset) -> list[Example]:
 def _candidates(dataset: Dataset) -> Iterator[list[LabelledFrame]]:
     """For each picture that is wanted the frames that would do, the most fitting first."""
     for class_id in range(len(dataset.class_names)):
-        areas = {frame: _area_px(frame, class_id) for frame in dataset.frames if class_id in frame.class_ids}
-        ordered = sorted(areas, key=areas.__getitem__)
+        showing = [frame for frame in dataset.frames if class_id in frame.class_ids]
+        ordered = sorted(showing, key=lambda frame: _area_px(frame, class_id))
         for place in _PLACES[: len(ordered)]:
-            middle = int(place * (len(ordered) - 1))
-            yield sorted(ordered, key=lambda frame: abs(ordered.index(frame) - middle))
+            wanted = int(place * (len(ordered) - 1))
+            yield [ordered[index] for index in sorted(range(len(ordered)), key=lambda i: abs(i - wanted))]
     clean = [frame for frame in dataset.frames if not frame.class_ids]
     for number_of_frame in range(_CLEAN):
         yield clean[number_of_frame * len(clean) // (_CLEAN + 1) :]
@@ -83,14 +83,7 @@ def best_and_worst(
 
     Only detections above the evaluation's thresholds are shown. Frames that the data set does not have, or
     whose picture cannot be read, are passed over.
-
-    Raises:
-        DatasetError: the detections name classes that the data set does not have.
     """
-    if any(not 0 < d.category_id <= len(dataset.class_names) for d in detections):
-        raise DatasetError(
-            f"the detections name a category beyond the {len(dataset.class_names)} of {dataset.name}"
-        )
     by_name: dict[str, list[StoredDetection]] = defaultdict(list)
     for detection in detections:
         by_name[detection.file_name].append(detection)

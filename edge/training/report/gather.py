@@ -37,7 +37,7 @@ def gather(dataset: Dataset, run: Path | None = None, evaluation: Path | None = 
     """
     log = None if run is None else read_training_log(run)
     model = None if run is None else _model_of(run)
-    judged = None if evaluation is None else EvaluationFolder.read(evaluation)
+    judged = None if evaluation is None else EvaluationFolder.read(evaluation, dataset.class_names)
     statistics = describe(dataset, pictures=_MEASURED_PICTURES)
     title, byline = _headlines(statistics, run, model, judged)
     return Report(
@@ -67,7 +67,7 @@ def _headlines(
     model: ModelFolder | None,
     judged: EvaluationFolder | None,
 ) -> tuple[str, str]:
-    if judged is not None:
+    if judged is not None and judged.evaluation.model_name:
         name = judged.evaluation.model_name
     elif model is not None:
         name = model.name
@@ -82,11 +82,13 @@ def _headlines(
 def _card(model: ModelFolder | None, judged: EvaluationFolder | None) -> ModelCard | None:
     if judged is not None:
         figures = judged.evaluation
-        facts = [("name", figures.model_name), ("version", figures.model_version)]
+        # Stored detections do not always tell which model they are from.
+        known = [("name", figures.model_name), ("version", figures.model_version)]
+        facts = [(name, value) for name, value in known if value]
         facts.append(("thresholds from", figures.thresholds_from))
         if figures.frames_per_second is not None:
             facts.append(("inference", f"{figures.frames_per_second:.1f} frames/s, frame by frame"))
-        if model is not None and model.version != figures.model_version:
+        if model is not None and figures.model_version not in ("", model.version):
             facts.append(
                 ("note", f"the run's own model is {model.name} {model.version}, not the one evaluated")
             )

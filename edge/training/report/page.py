@@ -6,7 +6,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from edge.training.report.content import Report
-from edge.training.report.style import CLASS_COLOURS, COLOURS
+from edge.training.report.style import CLASS_COLOURS, COLOURS, SURFACE
 from edge.training.report.text import printable
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -55,6 +55,6 @@ def _palette() -> str:
     return (
         f":root{{{light}}}"
         f"@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}"
-        f"@media print{{:root{{color-scheme:light}}}}"
+        f"@media print{{:root{{color-scheme:light;--{SURFACE.name}:#fff}}}}"
         f"{classes}"
     )

@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,7 +39,9 @@ class Chart:
 @contextmanager
 def drawing(width_px: float, height_px: float) -> Iterator[Figure]:
     """Give a figure in the report's style; fonts and lines of what is drawn inside are the report's."""
-    with mpl.rc_context(CHART_STYLE):
+    with mpl.rc_context(CHART_STYLE), warnings.catch_warnings():
+        # It is the reader's browser that draws text, with fonts for more scripts than matplotlib brings.
+        warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from font")
         yield Figure(figsize=(width_px / _PX_PER_INCH, height_px / _PX_PER_INCH), layout="constrained")
 
 

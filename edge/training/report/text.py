@@ -11,7 +11,8 @@ def printable(text: str) -> str:
 
 
 def short(name: str) -> str:
-    """Shorten a name to what a chart has room for."""
+    """Make a name fit for a chart: printable, and no longer than there is room."""
+    name = printable(name)
     return name if len(name) <= _LONGEST_LABEL else f"{name[: _LONGEST_LABEL - 1]}…"
 
 

@@ -6,6 +6,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from edge.training.report.style import DASHES, INK, MARKERS, MUTED, class_colour
 from edge.training.report.svg import Chart, drawing, inline_svg
+from edge.training.report.text import short
 from edge.training.report.training_log import Points, TrainingLog, Validation
 
 _SUM = "loss"
@@ -67,7 +68,7 @@ def _draw_validation(axes: Axes, validation: Validation, index: int) -> None:
         color=colour,
         marker=MARKERS[index % len(MARKERS)],
         markersize=4,
-        label=f"{validation.name}{frames}",
+        label=f"{short(validation.name)}{frames}",
     )
     if validation.dice_of_nothing is not None:
         axes.axhline(validation.dice_of_nothing, color=colour, linestyle=(0, (4, 3)), linewidth=1.2)
@@ -140,7 +141,7 @@ def _draw_smoothed(
     if raw:
         axes.plot(iterations[::every], values[::every], color=MUTED.light, linewidth=0.7, alpha=0.45)
     curve = smooth(values, len(values) // _SMOOTHED_PART)
-    label = _LOSS_LABELS.get(name, name.removeprefix("loss_"))
+    label = _LOSS_LABELS.get(name, short(name.removeprefix("loss_")))
     axes.plot(iterations[::every], curve[::every], color=colour, linestyle=dash, label=label)
 
 
