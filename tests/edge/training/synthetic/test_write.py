@@ -13,7 +13,7 @@ from PIL import Image
 
 from edge.contracts.mask import Mask
 from edge.errors import OutputError
-from edge.training.data import rle
+from edge.training.data import open_dataset, rle
 from edge.training.synthetic import SyntheticFrame
 from edge.training.synthetic.strip import GroundTruth
 from edge.training.synthetic.write import StripSettings, table_rows, write_frames, write_strip
@@ -87,6 +87,15 @@ def test_the_table_is_kaggles(folder: Path) -> None:
     assert keys == sorted(set(keys))
     assert {name for name, _ in keys} < {path.name for path in (folder / "train_images").iterdir()}
     assert {class_id for _, class_id in keys} <= {1, 2, 3, 4}
+
+
+def test_it_is_a_labelled_set_like_any_other(folder: Path, drawn: list[SyntheticFrame]) -> None:
+    """Training opens it as Severstal's, and finds one instance for each drawn defect."""
+    frames = open_dataset(folder).frames
+    assert [frame.name for frame in frames] == [STRIP.name(index) for index in range(STRIP.frames)]
+    for frame, truth in zip(frames, drawn, strict=True):
+        boxes = sorted((i.class_id, i.box_px) for i in frame.read().instances)
+        assert boxes == sorted((defect.class_id, defect.box_px) for defect in truth.defects)
 
 
 def test_pictures_are_coded_as_severstals_are(folder: Path, drawn: list[SyntheticFrame]) -> None:
