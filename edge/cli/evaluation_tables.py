@@ -58,9 +58,9 @@ def _headline(evaluation: Evaluation) -> Text:
 
 def _overlap_table(evaluation: Evaluation) -> Table:
     kind = evaluation.overlap
-    table = _table("Overlap", "class", "threshold", "frames", "Dice", "of nothing", "where present")
+    table = _table("Overlap", "class", "threshold", "frames", "Dice", "of\nnothing", "where\npresent")
     columns = [
-        f"{k} {name}" for k in ("mask", "box") if k == "box" or kind == "mask" for name in ("AP50", "AP")
+        f"{k}\n{name}" for k in ("mask", "box") if k == "box" or kind == "mask" for name in ("AP50", "AP")
     ]
     for column in columns:
         table.add_column(column, justify="right")
@@ -97,12 +97,12 @@ def _mill_table(evaluation: Evaluation) -> Table:
         "class",
         "defects",
         "found",
-        "at IoU 0.5",
+        "at IoU\n0.5",
         "missed",
-        "missed / 100 m",
+        "missed\n/ 100 m",
         "detections",
-        "false alarms",
-        "/ clean frame",
+        "false\nalarms",
+        "/ clean\nframe",
         "/ 100 m",
     )
     for class_id, figures in enumerate(evaluation.classes):
@@ -150,7 +150,7 @@ def _shaded(count: int, whole: int, *, right: bool) -> Text:
 def _calibration_table(calibration: Calibration) -> Table:
     error = calibration.expected_error
     title = "Calibration" if error is None else f"Calibration: expected error {error:.3f}"
-    table = _table(title, "scores", "detections", "mean score", "right")
+    table = _table(title, "scores", "detections", "mean\nscore", "right")
     table.add_column("")
     for part in calibration.bins:
         if not part.count:
@@ -176,7 +176,7 @@ def _bar(value: float, wanted: float) -> Text:
 
 def _fold_table(evaluation: Evaluation) -> Table:
     table = _table(
-        "Folds", "detections of", "frames", "Dice", "of nothing", "found", "false alarms / clean frame"
+        "Folds", "detections of", "frames", "Dice", "of\nnothing", "found", "false alarms\n/ clean frame"
     )
     folds = evaluation.folds
     if folds is None:
@@ -223,10 +223,17 @@ def _notes(evaluation: Evaluation) -> Text:
 
 
 def _table(title: str, first: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column(first, no_wrap=True)
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 0, 0, 1),
+        pad_edge=False,
+    )
+    table.add_column(first, vertical="bottom", no_wrap=True)
     for column in columns:
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", vertical="bottom", no_wrap=True)
     return table
 
 
