@@ -12,8 +12,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from edge.training.evaluation.comparison import STRICT_IOU, Comparison
-from edge.training.evaluation.record import AveragePrecision, PrecisionRecall
-from edge.training.evaluation.regions import Overlap
+from edge.training.evaluation.record import AveragePrecision, Overlap, PrecisionRecall
 
 MOST_DETECTIONS = 100
 _ALL_AREAS_PX = [0.0, 1e10]

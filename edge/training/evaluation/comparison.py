@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from edge.contracts.mask import Mask
 from edge.training.evaluation.dice import DiceProfile
+from edge.training.evaluation.record import Overlap
 from edge.training.evaluation.regions import (
-    Overlap,
     RunLengths,
     box_iou,
     mask_iou,

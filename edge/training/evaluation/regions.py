@@ -1,7 +1,7 @@
 """Regions of a frame in the forms that are compared: cropped masks, COCO's run lengths, boxes."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,6 @@ from pycocotools import mask as coco_mask
 
 from edge.contracts.mask import Mask
 
-Overlap = Literal["mask", "box"]
 # COCO's compressed run lengths of a whole frame, {"size": [height, width], "counts": bytes}.
 RunLengths = dict[str, Any]
 Boxes = npt.NDArray[np.float64]
