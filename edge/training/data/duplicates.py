@@ -36,6 +36,7 @@ _PATCH_RADIUS_PX = 5
 _WORDS, _BITS = 8, 28  # of each point
 _MOST_FREQUENT = 24  # points that share a word; more of them are a common pattern, and no sign of kinship
 _SHIFT_STEP_PX = 2
+_MOST_FRAMES, _SHIFTS = 1 << 20, 1 << 11  # so that two frames and a shift fit into 62 bits
 _FEWEST_VOTES = 3
 _SMALLEST_OVERLAP = 0.2  # part of the frame
 
@@ -91,11 +92,13 @@ def _candidates(reliefs: Sequence[Relief]) -> Iterator[tuple[int, int, int, int]
     place = np.concatenate([np.zeros((0, 2), np.int64), *points])
     codes = np.concatenate([np.zeros((0, _WORDS), np.int64), *map(_words, reliefs, points)])
     votes = [_votes(codes[:, number], frame, place) for number in range(_WORDS)]
-    shifts, counts = np.unique(np.concatenate(votes), axis=0, return_counts=True)
+    shifts, counts = np.unique(np.concatenate(votes), return_counts=True)
     enough = counts >= _FEWEST_VOTES
     # The best supported shifts first: most pairs are decided by their first one.
-    for row in shifts[enough][np.argsort(-counts[enough], kind="stable")].tolist():
-        yield row[0], row[1], row[2] * _SHIFT_STEP_PX, row[3] * _SHIFT_STEP_PX
+    for vote in shifts[enough][np.argsort(-counts[enough], kind="stable")].tolist():
+        pair, shift = divmod(vote, _SHIFTS**2)
+        y, x = ((part - _SHIFTS // 2) * _SHIFT_STEP_PX for part in divmod(shift, _SHIFTS))
+        yield *divmod(pair, _MOST_FRAMES), y, x
 
 
 def _smooth(item: Relief) -> npt.NDArray[np.float32]:
@@ -126,31 +129,28 @@ _PLACES = _compared_places()
 
 def _words(item: Relief, points: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """(N, words): the bits of each point as numbers."""
-    smooth = _smooth(item)
-    y, x = (points[:, axis, None, None] for axis in range(2))
-    one, other = (smooth[y + places[..., 0], x + places[..., 1]] for places in _PLACES)
+    flat, width = _smooth(item).ravel(), item.shape[1]
+    at = points @ (width, 1)
+    # Numbers of pixels in place of y and x: one look-up a place, which is where the time goes.
+    one, other = (flat.take(at[:, None, None] + places @ (width, 1)) for places in _PLACES)
     return np.asarray((one > other) @ (1 << np.arange(_BITS)), dtype=np.int64)
 
 
 def _votes(
     codes: npt.NDArray[np.int64], frame: npt.NDArray[np.int64], place: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
-    """(N, 4): first and second frame, and the shift y, x in steps, of each two points that share the word."""
-    order = np.lexsort((frame, codes))
-    codes, frame, place = codes[order], frame[order], place[order]
+    """(N,): for each two points that share the word, both frames and the shift in steps, as one number."""
     _, group, sizes = np.unique(codes, return_inverse=True, return_counts=True)
-    rare = sizes[group] <= _MOST_FREQUENT
-    found = [np.zeros((0, 4), np.int64)]
+    telling = np.flatnonzero((sizes[group] > 1) & (sizes[group] <= _MOST_FREQUENT))
+    order = telling[np.lexsort((frame[telling], group[telling]))]
+    group, frame, place = group[order], frame[order], place[order]
+    found = []
     for distance in range(1, _MOST_FREQUENT):
-        same = (
-            rare[:-distance]
-            & (codes[:-distance] == codes[distance:])
-            & (frame[:-distance] != frame[distance:])
-        )
-        here = np.flatnonzero(same)
-        there = here + distance
-        shift = np.rint((place[here] - place[there]) / _SHIFT_STEP_PX).astype(np.int64)
-        found.append(np.column_stack([frame[here], frame[there], shift]))
+        here = np.flatnonzero(group[:-distance] == group[distance:])
+        here = here[frame[here] != frame[here + distance]]
+        shift = np.rint((place[here] - place[here + distance]) / _SHIFT_STEP_PX).astype(np.int64)
+        y, x = (shift + _SHIFTS // 2).T
+        found.append(((frame[here] * _MOST_FRAMES + frame[here + distance]) * _SHIFTS + y) * _SHIFTS + x)
     return np.concatenate(found)
 
 
