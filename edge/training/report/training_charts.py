@@ -105,7 +105,9 @@ def _dice_caption(validations: tuple[Validation, ...]) -> str:
 
 
 def _loss_chart(log: TrainingLog) -> Chart:
-    parts = {name: points for name, points in log.losses.items() if name != _SUM}
+    # A loss has the same colour on every report, in whatever order the run told of it.
+    order = [*_LOSS_LABELS, *sorted(log.losses.keys() - _LOSS_LABELS.keys())]
+    parts = {name: log.losses[name] for name in order if name in log.losses and name != _SUM}
     with drawing(940, 320) as figure:
         both = figure.subplots(1, 2, width_ratios=(2, 3))
         if _SUM in log.losses:
@@ -155,7 +157,10 @@ def _learning_rate_chart(points: Points) -> Chart:
         axes.set_xlim(0, points[0][-1] * 1.01)
         _label_iterations(axes)
         svg = inline_svg(figure, "training-lr", "Learning rate by iteration.")
-    caption = f"The learning rate warms up to {max(points[1]):.3g} and ends at {points[1][-1]:.2g}."
+    highest, last = max(points[1]), points[1][-1]
+    caption = (
+        f"The learning rate is {highest:.3g} at its highest and {last:.3g} at the last logged iteration."
+    )
     return Chart("training-lr", "Learning rate", caption, svg)
 
 
