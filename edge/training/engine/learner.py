@@ -75,8 +75,5 @@ class Learner(nn.Module):
 def inputs_of(examples: Sequence[Example], device: torch.device) -> tuple[list[Tensor], list[Target]]:
     """Images and targets of a batch, on the device."""
     images = [example.image.to(device) for example in examples]
-    targets = [
-        Target(t.boxes.to(device), t.classes.to(device), t.masks.to(device))
-        for t in (example.target for example in examples)
-    ]
+    targets = [Target(e.boxes.to(device), e.classes.to(device), e.masks.to(device)) for e in examples]
     return images, targets

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from edge.training.engine.config import Crop, Input
-from edge.training.engine.losses import Target
 from edge.training.samples import Sample
 from edge.vision.native.config import Input as SeenInput
 from edge.vision.native.preprocess import resize, resized_size
@@ -17,10 +16,16 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One training picture as tensors: ``image`` (1, H, W) uint8 grey, and the name of its frame."""
+    """One training picture as tensors, and the name of its frame.
+
+    ``image`` (1, H, W) uint8 grey; of its defects ``boxes`` (G, 4) float32 px, ``classes`` (G,) int64 and
+    ``masks`` (G, H, W) bool. Processes that draw these do without the losses, and start in half the time.
+    """
 
     image: Tensor
-    target: Target
+    boxes: Tensor
+    classes: Tensor
+    masks: Tensor
     name: str = ""
 
 
@@ -78,8 +83,13 @@ def to_example(sample: Sample, size: tuple[int, int] | None = None) -> Example:
         boxes *= np.array([columns_px / width, rows_px / height] * 2, np.float32)
         left = masks.any(axis=(1, 2))
         boxes, classes, masks = boxes[left], classes[left], masks[left]
-    target = Target(torch.from_numpy(boxes), torch.from_numpy(classes), torch.from_numpy(masks))
-    return Example(torch.from_numpy(np.array(image))[None], target, sample.name)
+    return Example(
+        image=torch.from_numpy(np.array(image))[None],
+        boxes=torch.from_numpy(boxes),
+        classes=torch.from_numpy(classes),
+        masks=torch.from_numpy(masks),
+        name=sample.name,
+    )
 
 
 def _nearest(old_px: int, new_px: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

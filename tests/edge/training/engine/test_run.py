@@ -47,6 +47,19 @@ def metrics(folder: Path) -> list[dict[str, Any]]:
     return [{k: v for k, v in line.items() if k != "seconds"} for line in lines]
 
 
+def launch(command: Sequence[str]) -> None:
+    """Run torchrun; whatever ends the test ends its processes too, which have sessions of their own."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        told, _ = process.communicate()
+    except BaseException:
+        process.terminate()  # torchrun passes it on; it could not pass on a kill
+        process.wait()
+        raise
+    assert process.returncode == 0, told.decode()
+
+
 def test_the_loss_falls_and_a_model_comes_out_that_is_served(
     tmp_path: Path, training_yaml: Yaml, squares: Squares, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,7 +166,7 @@ def test_two_processes_learn_what_one_would_from_both_halves(
         ),
         *("--ema", "0", "--device", "cpu"),
     ]
-    subprocess.run(command, check=True, capture_output=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    launch(command)
     together = torch.load(tmp_path / "run" / "last.pth", weights_only=True)["model"]
     config = read_training_config(path)
     of_data = DataOptions(data=(Share(data),))

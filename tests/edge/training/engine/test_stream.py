@@ -50,7 +50,7 @@ def test_an_example_depends_on_seed_and_number_alone(raw_training: Raw, squares:
     stream, again, other = (stream_of(raw_training(SEED=seed), **options) for seed in (5, 5, 6))
     drawn = [stream[number] for number in range(12)]
     assert torch.equal(drawn[11].image, again[11].image)
-    assert torch.equal(drawn[11].target.masks, again[11].target.masks)
+    assert torch.equal(drawn[11].masks, again[11].masks)
     assert any(not torch.equal(one.image, other[number].image) for number, one in enumerate(drawn))
     assert any(one.name.endswith("+") for one in drawn)
     (elsewhere,) = islice(batches(stream, BatchNumbers(2, first=2), 1), 1)

@@ -67,9 +67,9 @@ def test_labels_are_resized_with_the_picture() -> None:
     """Boxes to fractions of px, masks to the nearest pixel."""
     example = to_example(sample(), (96, 192))
     assert example.image.shape == (1, 96, 192)
-    assert example.target.boxes.tolist() == [[60.0, 30.0, 108.0, 66.0]]
-    assert example.target.masks.sum() == 36 * 48
-    assert (example.image[0][example.target.masks[0]] > 150).float().mean() > 0.95
+    assert example.boxes.tolist() == [[60.0, 30.0, 108.0, 66.0]]
+    assert example.masks.sum() == 36 * 48
+    assert (example.image[0][example.masks[0]] > 150).float().mean() > 0.95
     assert example.name == "square"
 
 
@@ -77,7 +77,7 @@ def test_a_defect_that_shrinks_to_nothing_is_dropped() -> None:
     """No box remains that no pixel supports."""
     dot = Instance(0, Mask.encode(np.ones((1, 1), np.bool_), x=5, y=5))
     example = to_example(replace(sample(), instances=(dot, *sample().instances)), (16, 24))
-    assert example.target.classes.tolist() == [1]
+    assert example.classes.tolist() == [1]
 
 
 @given(seed=st.integers(0, 200))
@@ -124,7 +124,7 @@ def test_prepared_pictures_have_the_crop_s_size(augmentation: Augmentation) -> N
     for seed in range(30):
         example = prepare(sample(), rng(seed))
         assert example.image.shape == (1, 32, 48)
-        for box, mask in zip(example.target.boxes, example.target.masks, strict=True):
+        for box, mask in zip(example.boxes, example.masks, strict=True):
             rows, columns = torch.nonzero(mask.any(1)), torch.nonzero(mask.any(0))
             edges = torch.stack([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
             assert (box - edges).abs().max() <= 1.0
@@ -135,7 +135,7 @@ def test_flips_follow_the_config() -> None:
 
     def flipped(direction: str) -> set[tuple[bool, bool]]:
         config = msgspec.convert({"MIN_SIZE_TRAIN": 0, "RANDOM_FLIP": direction}, Input)
-        boxes = [Preparation(config)(sample(), rng(seed)).target.boxes[0] for seed in range(40)]
+        boxes = [Preparation(config)(sample(), rng(seed)).boxes[0] for seed in range(40)]
         return {(bool(box[0] != 30), bool(box[1] != 20)) for box in boxes}
 
     x0, y0 = 96 - 54, 64 - 44
