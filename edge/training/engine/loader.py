@@ -3,7 +3,9 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
+from multiprocessing import resource_tracker
 
 from torch.utils.data import DataLoader, Sampler
 
@@ -39,11 +41,12 @@ def batches(stream: TrainingStream, numbers: BatchNumbers, processes: int) -> It
         num_workers=processes,
         collate_fn=_as_they_are,
         prefetch_factor=_BATCHES_AHEAD if processes else None,
-        worker_init_fn=_leave_signals_to_training,
         # A forked process would inherit the locks of OpenCV's threads, and wait for them for ever.
         multiprocessing_context="spawn" if processes else None,
     )
-    yield from loader
+    with _signals_blocked():
+        drawn = iter(loader)
+    yield from drawn
 
 
 def processes_for(configured: int, world_size: int) -> int:
@@ -56,7 +59,15 @@ def _as_they_are(examples: list[Example]) -> list[Example]:
     return examples
 
 
-def _leave_signals_to_training(worker: int) -> None:
-    """Ctrl-C reaches the terminal's whole group; training ends its processes itself, after its last batch."""
-    del worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """Start processes that Ctrl-C and SIGTERM do not reach: these may go to all of a terminal or a service.
+
+    Training ends them itself, after its last batch. What arrives meanwhile is handled afterwards.
+    """
+    resource_tracker.ensure_running()  # its start would unblock them
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)

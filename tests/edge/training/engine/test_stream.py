@@ -1,5 +1,8 @@
 """The stream of examples and its batches: functions of the seed and the iteration."""
 
+import multiprocessing
+import re
+import signal
 from collections.abc import Callable
 from itertools import chain, islice
 from pathlib import Path
@@ -53,8 +56,21 @@ def test_an_example_depends_on_seed_and_number_alone(raw_training: Raw, squares:
     assert torch.equal(drawn[11].masks, again[11].masks)
     assert any(not torch.equal(one.image, other[number].image) for number, one in enumerate(drawn))
     assert any(one.name.endswith("+") for one in drawn)
-    (elsewhere,) = islice(batches(stream, BatchNumbers(2, first=2), 1), 1)
-    assert [torch.equal(e.image, drawn[4 + i].image) for i, e in enumerate(elsewhere)] == [True, True]
+
+
+def test_another_process_draws_the_same_and_no_signal_reaches_it(
+    raw_training: Raw, squares: Callable[..., Path]
+) -> None:
+    """Ctrl-C and SIGTERM to a whole group stop training, which needs its last batches to end in order."""
+    stream = stream_of(raw_training(), data=(Share(squares()),))
+    drawn = batches(stream, BatchNumbers(2, first=2), 1)
+    assert [torch.equal(e.image, stream[4 + i].image) for i, e in enumerate(next(drawn))] == [True, True]
+    (process,) = multiprocessing.active_children()
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    blocked = int(re.findall(r"SigBlk:\s*(\w+)", status)[0], 16)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        assert blocked & 1 << (number - 1)
+        assert number not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 def test_sets_are_mixed_by_their_shares(raw_training: Raw, squares: Callable[..., Path]) -> None:
