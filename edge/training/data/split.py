@@ -18,6 +18,8 @@ from edge.training.data.duplicates import find_duplicates, groups_of
 from edge.training.data.progress import Progress, untold
 from edge.training.dataset import Dataset
 
+_ROUNDING = 1e-6  # parts of a frame, by which equal needs may differ
+
 
 class Split(msgspec.Struct, frozen=True, kw_only=True):
     """A split file."""
@@ -98,7 +100,7 @@ def _neediest(
     needs = np.column_stack([lacking[:, label], lacking @ (of_group > 0), lacking.sum(axis=1)])
     candidates = np.arange(len(lacking))
     for need in needs.T:
-        candidates = candidates[np.isclose(need[candidates], need[candidates].max())]
+        candidates = candidates[need[candidates] > need[candidates].max() - _ROUNDING]
     return int(rng.choice(candidates))
 
 

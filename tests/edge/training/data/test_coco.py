@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pycocotools import mask as pycoco
@@ -66,6 +66,7 @@ def test_without_a_mask_the_box_is_filled(tmp_path: Path) -> None:
     assert all(instance.mask.decode().all() for instance in dataset.frames[0].instances)
 
 
+@settings(deadline=None, max_examples=40)
 @given(arrays(np.bool_, (6, 9)))
 def test_run_lengths_are_read_as_pycocotools_does(mask: np.ndarray) -> None:
     """Compressed and plain ones alike."""
@@ -77,6 +78,7 @@ def test_run_lengths_are_read_as_pycocotools_does(mask: np.ndarray) -> None:
     assert np.array_equal(decode_segmentation(RunLengths((6, 9), counts), (6, 9)), mask)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.text(alphabet="".join(map(chr, range(40, 120))), max_size=12))
 def test_broken_run_lengths_are_refused(text: str) -> None:
     """Whatever the text is, it is decoded to the picture's size or refused."""

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.training.data import open_dataset
@@ -71,6 +71,7 @@ def test_frames_without_structure_are_not_alike() -> None:
     assert same_steel([]) == []
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=12))
 def test_groups_hold_every_frame_once_and_every_pair_together(chosen: list[tuple[int, int]]) -> None:
     """However the pairs are chained."""

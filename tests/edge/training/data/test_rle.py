@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
@@ -22,6 +22,7 @@ def test_runs_go_down_the_columns_from_one() -> None:
     assert np.argwhere(mask).tolist() == [[0, 0], [0, 1], [1, 0], [2, 0]]
 
 
+@settings(deadline=None, max_examples=40)
 @given(arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=12)))
 def test_every_mask_survives(mask: npt.NDArray[np.bool_]) -> None:
     """Decoding undoes encoding, and the text is the only one: sorted runs that do not touch."""
@@ -32,6 +33,7 @@ def test_every_mask_survives(mask: npt.NDArray[np.bool_]) -> None:
     assert (runs[1:, 0] > runs[:-1].sum(axis=1)).all()
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.text(alphabet="0123456789- e.x", max_size=30))
 def test_a_text_is_decoded_or_refused(text: str) -> None:
     """Nothing else is ever raised, and what is decoded has as many pixels as the runs say."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -23,6 +23,7 @@ counts_of_groups = arrays(
 )
 
 
+@settings(deadline=None, max_examples=40)
 @given(counts_of_groups, st.integers(2, 5), st.integers(0, 99))
 def test_each_group_has_a_fold_and_the_same_seed_the_same_one(
     counts: np.ndarray, folds: int, seed: int
@@ -35,6 +36,7 @@ def test_each_group_has_a_fold_and_the_same_seed_the_same_one(
     assert dealt == deal_out(counts, folds, seed)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.integers(0, 4), min_size=20, max_size=120), st.integers(2, 6), st.integers(0, 99))
 def test_single_labels_are_dealt_out_evenly(labels: list[int], folds: int, seed: int) -> None:
     """No fold has two frames of a class more than another one."""
