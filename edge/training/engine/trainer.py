@@ -129,8 +129,8 @@ def _distributed(learner: Learner, worker: Worker) -> nn.Module:
     if worker.device.type == "cuda":  # elsewhere torch has no synchronised norm, and SyncBN is BN
         device_ids = [worker.device.index]
         learner.synchronise_norms()
-    # Statistics of batch norm stay each worker's own, as Detectron2's; those of the first are saved.
-    return DistributedDataParallel(learner, device_ids=device_ids, broadcast_buffers=False)
+    # Batch norm keeps the running statistics of the first process, which are those that are saved.
+    return DistributedDataParallel(learner, device_ids=device_ids)
 
 
 def _mixed(*numbers: int) -> int:
