@@ -5,10 +5,10 @@ import shutil
 
 import torch
 
-from edge.errors import SettingsError
+from edge.errors import SettingsError, UnsupportedModelError
 from edge.training.engine import checkpoint
 from edge.training.engine.choices import Augmentation, Optimizer
-from edge.training.engine.config import read_training_config
+from edge.training.engine.config import Solver, read_training_config
 from edge.training.engine.distributed import joined
 from edge.training.engine.run import UNTUNED_THRESHOLD, TrainingOptions
 from edge.training.engine.sources import open_sets
@@ -18,6 +18,7 @@ from edge.vision.native.checkpoint import read_weights
 
 _FINAL = "model_final.pth"  # the name that DefaultTrainer gives it
 _INITIAL = "initial.pth"
+_FULL_MODEL = "full_model"  # of projects on Detectron2, DETR's first
 
 
 def train(options: TrainingOptions) -> None:
@@ -32,12 +33,13 @@ def train(options: TrainingOptions) -> None:
             "--engine detectron2: Detectron2 is not installed; install it with: "
             "pip install 'stripsight[detectron2]'"
         )
-    from edge.training.with_detectron2 import trainer  # noqa: PLC0415 - an extra
-
     refuse_own_options(options)
     torch.set_num_threads(options.threads)
     config = read_training_config(options.config)
+    _refuse_own_solver(config.solver, str(options.config))
     data = open_sets(options.data, config)
+    from edge.training.with_detectron2 import trainer  # noqa: PLC0415 - an extra
+
     with joined(options.device) as worker:
         options.out.mkdir(parents=True, exist_ok=True)
         cfg = trainer.build_config(
@@ -58,6 +60,16 @@ def train(options: TrainingOptions) -> None:
                 class_names=data.class_names,
                 thresholds=[UNTUNED_THRESHOLD] * len(data.class_names),
             )
+
+
+def _refuse_own_solver(solver: Solver, source: str) -> None:
+    """Name the one key whose native values are more than Detectron2's."""
+    clip = solver.clip_gradients
+    if clip.enabled and clip.clip_type == _FULL_MODEL:
+        raise UnsupportedModelError(
+            f"{source}: SOLVER.CLIP_GRADIENTS.CLIP_TYPE: {_FULL_MODEL} is not Detectron2's own; "
+            "supported with --engine detectron2: value, norm"
+        )
 
 
 def _weights(options: TrainingOptions, configured: str) -> str:

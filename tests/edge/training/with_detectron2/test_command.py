@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from edge.errors import SettingsError
+from edge.errors import SettingsError, UnsupportedModelError
 from edge.training.engine.choices import Augmentation, Optimizer, Precision
 from edge.training.engine.run import TrainingOptions
 from edge.training.engine.sources import DataOptions, Share
@@ -45,6 +45,17 @@ def test_options_that_its_trainer_does_not_know_are_refused(chosen: TrainingOpti
     """Rather than passed over in silence."""
     with pytest.raises(SettingsError, match=named):
         refuse_own_options(chosen)
+
+
+def test_clipping_that_detectron2_does_not_know_is_refused(
+    monkeypatch: pytest.MonkeyPatch, training_yaml: Callable[..., Path], squares: Callable[..., Path]
+) -> None:
+    """By its key, before Detectron2 fails on it."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: object())
+    config = training_yaml(**{"SOLVER.CLIP_GRADIENTS": {"ENABLED": True, "CLIP_TYPE": "full_model"}})
+    chosen = DataOptions(data=(Share(squares()),))
+    with pytest.raises(UnsupportedModelError, match="CLIP_TYPE: full_model"):
+        train(TrainingOptions(config=config, out=Path("out"), data=chosen))
 
 
 def test_plain_options_pass(squares: Callable[..., Path]) -> None:
