@@ -1,5 +1,6 @@
 """Files of weights: where a run goes on from, what it begins with, and what it found best."""
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edge.errors import ModelFileError, ModelMismatchError
+from edge.errors import ModelFileError, ModelMismatchError, OutputError
 from edge.vision.model_folder import CONFIG_FILE, WEIGHTS_FILES, read_model_folder
 from edge.vision.native.checkpoint import read_weights
 
@@ -18,10 +19,19 @@ FRESH = "fresh"
 
 
 def save(state: Mapping[str, Any], path: Path) -> None:
-    """Write beside, then rename: an interruption leaves the former file whole."""
+    """Write beside, then rename: an interruption leaves the former file whole.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
     beside = path.with_suffix(".tmp")
-    torch.save(dict(state), beside)
-    beside.replace(path)
+    try:
+        torch.save(dict(state), beside)
+        beside.replace(path)
+    except (OSError, RuntimeError) as error:  # torch's writer tells a full disk in its own way
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise OutputError(f"cannot write {path}: {_first_line(error)}; is the disk full?") from error
 
 
 def load(path: Path, device: torch.device) -> dict[str, Any]:
@@ -33,7 +43,7 @@ def load(path: Path, device: torch.device) -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:  # a damaged pickle can raise anything
-        raise ModelFileError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
+        raise ModelFileError(f"{path}: cannot be read: {_first_line(error)}") from error
     return state
 
 
@@ -93,6 +103,11 @@ def _weights_in(place: Path) -> Path:
     if not any((place / name).is_file() for name in WEIGHTS_FILES):
         raise ModelFileError(f"--init {place}: is no model folder, no run's folder and no checkpoint")
     return read_model_folder(place).weights_file
+
+
+def _first_line(error: Exception) -> str:
+    """What torch says over many lines; an empty file says nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _shape(value: Tensor | None) -> str:

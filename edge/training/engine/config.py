@@ -10,6 +10,7 @@ import msgspec
 
 from edge.errors import ModelFileError, SettingsError, UnsupportedModelError
 from edge.vision.native.config import Config, Count, CountOrNone, parse_config, read_yaml
+from edge.vision.native.config import Input as ModelInput
 
 SCHEDULES = ("WarmupMultiStepLR", "WarmupCosineLR", "WarmupStepWithFixedGammaLR")
 WARMUPS = ("linear", "constant")
@@ -128,6 +129,7 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True):
     dataloader: DataLoader
     eval_period: int
     seed: int  # Detectron2's -1, for another seed in each run, is 0 here: a run can be repeated
+    unread: tuple[str, ...] = ()  # keys that have no effect: of Detectron2's others, or mistyped
 
 
 def read_training_config(path: Path) -> TrainingConfig:
@@ -154,6 +156,7 @@ def parse_training_config(raw: dict[str, Any], *, source: str = "config") -> Tra
         dataloader=keys.dataloader,
         eval_period=keys.test.eval_period,
         seed=max(0, keys.seed),
+        unread=_unread(raw),
     )
 
 
@@ -188,6 +191,20 @@ def scaled_to(config: TrainingConfig, world_size: int) -> TrainingConfig:
         reference_world_size=world_size,
     )
     return msgspec.structs.replace(config, solver=scaled, eval_period=iterations(config.eval_period))
+
+
+def _unread(raw: dict[str, Any]) -> tuple[str, ...]:
+    read = {"SOLVER": _names(Solver), "INPUT": _names(Input, ModelInput), "DATALOADER": _names(DataLoader)}
+    return tuple(
+        f"{section}.{key}"
+        for section, names in read.items()
+        for key in raw.get(section) or ()
+        if key not in names
+    )
+
+
+def _names(*sections: type[msgspec.Struct]) -> set[str]:
+    return {field.encode_name for section in sections for field in msgspec.structs.fields(section)}
 
 
 def _check(keys: _Keys, source: str) -> None:

@@ -1,5 +1,6 @@
 """A run: its folder, what it begins with, the loop, and the model folder at the end."""
 
+import math
 import shutil
 from dataclasses import dataclass
 from functools import partial
@@ -8,7 +9,7 @@ from typing import Any
 
 import torch
 
-from edge.errors import ModelMismatchError, SettingsError
+from edge.errors import ModelFileError, ModelMismatchError, SettingsError
 from edge.training.engine import checkpoint
 from edge.training.engine.choices import Optimizer, Precision
 from edge.training.engine.config import TrainingConfig, read_training_config, scaled_to
@@ -84,7 +85,8 @@ class Run:
         self._validated = -1  # the last iteration that was judged
         self._window = LossWindow()
         self._clock = Clock(options.minutes)
-        self._notes = list(data.notes)
+        self._notes = [f"{key}: is in the config and not read" for key in config.unread]
+        self._notes += data.notes
         self._precision = _precision(options, config, worker)
         self._stream = build_stream(data, options.data, config)
         self._trainer = self._prepared_trainer()
@@ -153,9 +155,10 @@ class Run:
 
     def _resume(self, trainer: Trainer, last: Path) -> None:
         state = checkpoint.load(last, self._worker.device)
+        self._check_same_run(state, last)
         try:
             trainer.load_state_dict(state["trainer"])
-        except (RuntimeError, ValueError, KeyError, AttributeError) as error:  # as torch sees fit
+        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:  # as torch sees fit
             reason = str(error).split("\n", 1)[0]
             raise ModelMismatchError(
                 f"{last}: is of another model or optimizer: {reason}; another run needs another --out"
@@ -164,6 +167,14 @@ class Run:
         self._window = LossWindow.of(state["window"])
         self._clock = Clock(self._options.minutes, spent_s=state["spent_s"])
         self._notes.append(f"goes on from iteration {trainer.iteration}")
+
+    def _check_same_run(self, state: dict[str, Any], last: Path) -> None:
+        if "trainer" not in state:
+            raise ModelFileError(f"{last}: holds weights, but no run to go on with; use it with --init")
+        now = self._data.identity()
+        for what, before in state.get("data", now).items():
+            if now[what] != before:
+                raise SettingsError(f"{last}: its run has other {what}; another run needs another --out")
 
     def _save(self) -> None:
         state = {
@@ -174,6 +185,7 @@ class Run:
             "validated": self._validated,
             "window": self._window.state_dict(),
             "spent_s": self._clock.now_s(),
+            "data": self._data.identity(),
         }
         checkpoint.save(state, self._folder / checkpoint.LAST)
 
@@ -181,13 +193,14 @@ class Run:
         """Judge the averaged weights; keep them if they are the best so far."""
         self._validated = iteration = self._trainer.iteration
         thresholds = [UNTUNED_THRESHOLD] * len(self._data.class_names)
-        score = float(iteration)  # without validation the latest is the best
+        score = float(iteration)  # where nothing can be judged the latest is the best
         if self._data.judge:
             model = self._trainer.averaged_model()
             judgement = judge(model, self._config.model.input, self._data.judge, DTYPES[self._precision])
             for name, verdict in judgement.verdicts.items():
                 log.validation(iteration, name, verdict.record())
-            thresholds, score = judgement.thresholds, judgement.score
+            thresholds = judgement.thresholds
+            score = judgement.score if math.isfinite(judgement.score) else score
         if not self._best or score >= self._best["score"]:
             self._best = {"score": score, "iteration": iteration, "thresholds": thresholds}
             weights = self._trainer.average.state

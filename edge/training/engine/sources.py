@@ -1,5 +1,7 @@
 """From the data sets of a command to what is learned from and what the model is judged on."""
 
+import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,7 +33,7 @@ class Share:
         path, equals, number = text.rpartition("=")
         if Path(text).exists() or (not equals and not _is_number(text)):
             return cls(Path(text))
-        if not _is_number(number) or float(number) <= 0:
+        if not _is_number(number) or not 0 < float(number) < math.inf:
             raise SettingsError(
                 f"{text}: '{number}' is no share; a share is a positive number, as in DIR=0.5"
             )
@@ -65,6 +67,15 @@ class TrainingData:
     class_names: tuple[str, ...]
     notes: tuple[str, ...]
 
+    def identity(self) -> dict[str, str]:
+        """What must not change within a run: a model's best weights and figures would not be comparable.
+
+        Nor would they be honest, if the model had learned from what another fold keeps for validation.
+        """
+        frames = [frame.name for dataset in self.judge.values() for frame in dataset.frames]
+        digest = hashlib.sha256("\n".join(sorted(frames)).encode(errors="surrogateescape")).hexdigest()
+        return {"classes": ", ".join(self.class_names), "frames for validation": digest}
+
 
 def open_sets(options: DataOptions, config: TrainingConfig) -> TrainingData:
     """Open and check all sets.
@@ -74,14 +85,17 @@ def open_sets(options: DataOptions, config: TrainingConfig) -> TrainingData:
         ModelMismatchError: the config's classes or masks are not those of the data.
     """
     opened = [_opened(share.path, config) for share in options.data if share.path is not None]
-    judged = {path.name: _opened(path, config) for path in options.validation}
+    judged: dict[str, Dataset] = {}
+    for path in options.validation:
+        dataset = _opened(path, config)
+        judged[_unused(dataset.name, judged)] = dataset
     _check_same_classes([*opened, *judged.values()])
     learn, notes = [], []
     for dataset in opened:
         kept = [f for f in dataset.frames if not _is_held_out(f, options)]
         held_out = [f for f in dataset.frames if _is_held_out(f, options)]
         if held_out:
-            judged[f"{dataset.name}, fold {options.fold}"] = dataset.only(held_out)
+            judged[_unused(f"{dataset.name}, fold {options.fold}", judged)] = dataset.only(held_out)
         if config.dataloader.filter_empty_annotations:
             clean = len(kept) - len(kept := [f for f in kept if f.instances])
             if clean:
@@ -93,6 +107,10 @@ def open_sets(options: DataOptions, config: TrainingConfig) -> TrainingData:
             raise DatasetError(f"{dataset.name}: no frames are left to learn from")
         notes.append(f"{dataset.name}: {len(kept)} frames to learn from, {len(held_out)} kept for validation")
         learn.append(dataset.only([_decoded(frame) for frame in kept]))
+    if options.folds is not None and not any(_is_held_out(f, options) for d in opened for f in d.frames):
+        raise DatasetError(
+            f"--fold {options.fold}: the split puts no frame of {', '.join(d.name for d in opened)} into it"
+        )
     return TrainingData(tuple(learn), judged, opened[0].class_names, tuple(notes))
 
 
@@ -174,6 +192,15 @@ def _check_same_classes(datasets: Sequence[Dataset]) -> None:
                 f"{other.name} has the classes {', '.join(other.class_names)}, "
                 f"{first.name} has {', '.join(first.class_names)}: one model needs one list"
             )
+
+
+def _unused(name: str, names: Mapping[str, object]) -> str:
+    """Tell sets apart whose folders have the same name."""
+    number = 2
+    wanted = name
+    while name in names:
+        name, number = f"{wanted} ({number})", number + 1
+    return name
 
 
 def _is_held_out(frame: LabelledFrame, options: DataOptions) -> bool:

@@ -62,8 +62,9 @@ class Judgement:
 
     @property
     def score(self) -> float:
-        """Mean over the sets."""
-        return float(np.mean([verdict.score for verdict in self.verdicts.values()]))
+        """Mean over the sets that tell; nan where none does: there are boxes only, and no defects."""
+        known = [score for v in self.verdicts.values() if np.isfinite(score := v.score)]
+        return float(np.mean(known)) if known else float("nan")
 
 
 def judge(

@@ -41,6 +41,16 @@ def test_batch_rate_and_periods_scale_with_the_workers() -> None:
         scaled_to(odd, 2)
 
 
+def test_keys_without_effect_are_known() -> None:
+    """A mistyped key is told from those that are read, the model's among them."""
+    raw = {
+        "SOLVER": {"MAX_ITERS": 9, "MAX_ITER": 8},
+        "INPUT": {"FORMAT": "BGR", "CROP": {}},
+        "DATALOADER": {"ASPECT_RATIO_GROUPING": True},
+    }
+    assert parse_training_config(raw).unread == ("SOLVER.MAX_ITERS", "DATALOADER.ASPECT_RATIO_GROUPING")
+
+
 @pytest.mark.parametrize(
     ("raw", "error", "named"),
     [

@@ -12,9 +12,16 @@ from typing import Any
 import pytest
 import torch
 
-from edge.errors import DatasetError, ModelFileError, ModelMismatchError, SettingsError, TrainingDivergedError
+from edge.errors import (
+    DatasetError,
+    ModelFileError,
+    ModelMismatchError,
+    OutputError,
+    SettingsError,
+    TrainingDivergedError,
+)
 from edge.training.data import open_dataset
-from edge.training.engine import loop
+from edge.training.engine import checkpoint, loop
 from edge.training.engine.choices import Augmentation, Optimizer
 from edge.training.engine.config import read_training_config
 from edge.training.engine.distributed import Worker
@@ -34,7 +41,7 @@ def options(config: Path, out: Path, *data: Path, **changes: Any) -> TrainingOpt
     """Options with plain data; others by name."""
     of_data = {
         name: changes.pop(name)
-        for name in ("validation", "balance", "augmentation", "paste")
+        for name in ("validation", "balance", "augmentation", "paste", "folds", "fold")
         if name in changes
     }
     chosen = DataOptions(data=tuple(Share(path) for path in data), **of_data)
@@ -272,3 +279,40 @@ def test_a_checkpoint_of_another_model_is_refused(
     other = training_yaml(**{"MODEL.FPN.OUT_CHANNELS": 8})
     with pytest.raises(ModelMismatchError, match="another run needs another --out"):
         train(options(other, tmp_path / "run", data))
+    same = training_yaml(**{"SOLVER.MAX_ITER": 1})
+    with pytest.raises(ModelMismatchError, match="another run needs another --out"):
+        train(options(same, tmp_path / "run", data, dense_weight=1.0))
+
+
+def test_a_run_keeps_its_validation_frames(tmp_path: Path, training_yaml: Yaml, squares: Squares) -> None:
+    """Another fold is refused: the weights have learned from its frames."""
+    data, config = squares(), training_yaml(**{"SOLVER.MAX_ITER": 1})
+    folds = {frame.name: number % 2 for number, frame in enumerate(open_dataset(data).frames)}
+    train(options(config, tmp_path / "run", data, folds=folds, fold=0))
+    with pytest.raises(SettingsError, match="other frames for validation; another run needs another --out"):
+        train(options(config, tmp_path / "run", data, folds=folds, fold=1))
+    with pytest.raises(SettingsError, match="other frames for validation"):
+        train(options(config, tmp_path / "run", data))
+
+
+def test_weights_alone_are_no_run(tmp_path: Path, training_yaml: Yaml, squares: Squares) -> None:
+    """Whoever copies weights to last.pth is told what they are for; an empty file is named as well."""
+    (tmp_path / "run").mkdir()
+    last = tmp_path / "run" / "last.pth"
+    last.touch()
+    with pytest.raises(ModelFileError, match=r"last\.pth: cannot be read"):
+        checkpoint.load(last, torch.device("cpu"))
+    checkpoint.save({"model": {}}, last)
+    with pytest.raises(ModelFileError, match="no run to go on with; use it with --init"):
+        train(options(training_yaml(), tmp_path / "run", squares()))
+
+
+def test_a_full_disk_leaves_the_former_checkpoint(tmp_path: Path) -> None:
+    """And the error names the file."""
+    last = tmp_path / "last.pth"
+    checkpoint.save({"iteration": 1}, last)
+    last.with_suffix(".tmp").symlink_to("/dev/full")
+    with pytest.raises(OutputError, match=r"cannot write .*last\.pth"):
+        checkpoint.save({"iteration": 2}, last)
+    assert checkpoint.load(last, torch.device("cpu")) == {"iteration": 1}
+    assert list(tmp_path.iterdir()) == [last]
