@@ -43,7 +43,8 @@ def train(
     init: Annotated[
         str | None,
         typer.Option(
-            help="Model folder, run's folder or checkpoint to begin with, or 'fresh'. MODEL.WEIGHTS",
+            help="Model folder, run's folder or checkpoint to begin with, or 'fresh'; "
+            "default: the config's MODEL.WEIGHTS.",
             metavar="MODEL",
         ),
     ] = None,
@@ -127,9 +128,11 @@ def train(
 
         train_there(options)
         return
+    from consumers.output import writing_into
     from edge.training.engine.run import train as train_here
 
-    signal_number = train_here(options)
+    with writing_into(out):
+        signal_number = train_here(options)
     if signal_number:
         raise typer.Exit(_SIGNALLED + signal_number)
 
