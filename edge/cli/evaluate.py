@@ -104,6 +104,9 @@ def evaluate(
         tuning=Tuning(tune.value, most_false_alarms) if tune else None,
         pitch_y_mm=pitch_y_mm or ASSUMED_PITCH_Y_MM,
     )
+    if out is not None:
+        with writing_into(out):  # before the model runs for an hour
+            out.mkdir(parents=True, exist_ok=True)
     if detections:
         result = judge_files(detections, model, request)
     else:

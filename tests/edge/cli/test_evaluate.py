@@ -175,10 +175,11 @@ def test_a_model_of_other_classes_is_refused(strip: Path, tmp_path: Path) -> Non
     assert "hairline" in str(result.exception)
 
 
-def test_a_place_that_cannot_be_written_is_named(judged: tuple[Result, Path], strip: Path) -> None:
-    """With the reason."""
-    file = judged[1] / "detections.json"
-    result = run("evaluate", "--detections", file, "--data", strip, "--tune", "f1", "--out", "/proc/none")
+def test_a_place_that_cannot_be_written_is_named_at_once(strip: Path, tmp_path: Path) -> None:
+    """Before the model is even loaded: here it could not be."""
+    shutil.copytree(BUNDLED_MODEL, tmp_path / "model")
+    (tmp_path / "model" / "model.safetensors").write_bytes(b"")
+    result = run("evaluate", "--model", tmp_path / "model", "--data", strip, "--out", "/proc/none")
     assert isinstance(result.exception, OutputError)
 
 
