@@ -68,7 +68,8 @@ class LabelledFrame:
         Raises:
             CorruptImageError: the file is missing, or no picture, or of another size than its labels.
         """
-        image = cv2.imread(str(self.path), cv2.IMREAD_GRAYSCALE)
+        # Labels are for the pixels as they lie in the file, whichever way up a viewer turns them.
+        image = cv2.imread(str(self.path), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
         if image is None:
             raise CorruptImageError(f"{self.path}: cannot be read as a picture")
         if image.shape != (self.height_px, self.width_px):

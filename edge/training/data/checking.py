@@ -6,7 +6,7 @@ from io import BytesIO
 from pathlib import Path
 
 import simplejpeg
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from edge.training.data.opening import find_labels, read_labels
 from edge.training.data.problems import Problem
@@ -37,17 +37,21 @@ def check(path: Path, progress: Progress = untold) -> Findings:
     """
     labels = find_labels(path)
     dataset, problems = read_labels(labels, masks=True)
+    told = {problem.frame for problem in problems}
     for done, frame in enumerate(dataset.frames, start=1):
-        problems += _problems_of_picture(frame, labels)
+        # What is missing has been told by line, unless it is a link to nowhere.
+        if frame.path.is_file() or frame.name not in told:
+            problems += _problems_of_picture(frame, labels)
         progress(done, len(dataset.frames))
     return Findings(dataset, tuple(problems))
 
 
 def _problems_of_picture(frame: LabelledFrame, labels: Path) -> Iterator[Problem]:
-    if not frame.path.is_file():
-        return  # told by line already
     try:
         width, height = decoded_size(frame.path.read_bytes())
+    except UnidentifiedImageError:
+        yield Problem(file=frame.path, message="is no picture")
+        return
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         yield Problem(file=frame.path, message=f"cannot be read as a picture: {error}")
         return

@@ -31,9 +31,13 @@ def read_labels(path: Path, *, masks: bool = False) -> tuple[Dataset, list[Probl
     """
     labels = find_labels(path)
     if labels.suffix == ".csv":
-        return read_severstal(labels)
-    file = CocoFile(labels)
-    return file.dataset(), [*file.problems, *(file.problems_of_masks() if masks else ())]
+        dataset, problems = read_severstal(labels)
+    else:
+        file = CocoFile(labels)
+        dataset, problems = file.dataset(), [*file.problems, *(file.problems_of_masks() if masks else ())]
+    if not (dataset.frames or problems):
+        problems.append(Problem(file=labels, message="there is no picture that it labels"))
+    return dataset, problems
 
 
 def find_labels(path: Path) -> Path:

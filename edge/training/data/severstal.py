@@ -33,7 +33,11 @@ def read_severstal(train_csv: Path) -> tuple[Dataset, list[Problem]]:
     """
     rows, problems = read_train_csv(train_csv, len(CLASS_NAMES), FRAME_HEIGHT_PX * FRAME_WIDTH_PX)
     frames_csv = train_csv.parent / "frames.csv"
-    listing = _read_listing(frames_csv)
+    try:
+        listing = _read_listing(frames_csv)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        listing = None
+        problems.append(Problem(file=frames_csv, message=f"cannot be read: {error}"))
     if listing is None:
         pictures = _pictures_beside(train_csv)
         without_masks: set[str] = set()
@@ -56,15 +60,20 @@ def read_severstal(train_csv: Path) -> tuple[Dataset, list[Problem]]:
 def _pictures_beside(train_csv: Path) -> dict[str, Path]:
     folder = train_csv.parent / "train_images"
     folder = folder if folder.is_dir() else train_csv.parent
-    return {path.name: path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES}
+    pictures = (path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+    return {path.name: path for path in pictures if not path.is_dir()}
 
 
 def _read_listing(frames_csv: Path) -> dict[int, dict[str, str]] | None:
-    """The lines of ``frames.csv`` by number; None if there is none, or it does not tell about labels."""
+    """The lines of ``frames.csv`` by number; None if there is none, or it does not tell about labels.
+
+    Raises:
+        OSError | UnicodeDecodeError | csv.Error: it cannot be read.
+    """
     if not frames_csv.is_file():
         return None
     with frames_csv.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
+        reader = csv.DictReader(file, restval="")
         if not {"ImageId", "file", "labels"} <= set(reader.fieldnames or ()):
             return None
         rows = ((reader.line_num, row) for row in reader)
@@ -76,6 +85,7 @@ def _listed_pictures(
 ) -> tuple[dict[str, Path], set[str], list[Problem]]:
     """The pictures of frames that are labelled in full, the names of the others, and what is wrong."""
     pictures: dict[str, Path] = {}
+    names: set[str] = set()
     without_masks: set[str] = set()
     problems = []
     for line, row in listing.items():
@@ -89,10 +99,13 @@ def _listed_pictures(
         elif frame in pictures:
             message = "the frame is listed already"
         elif not path.is_file():
-            message = f"there is no picture {row['file']}"
+            message = f"there is no picture {row['file']!r}"
+        elif path.name in names:
+            message = f"another frame has a picture of this name, {path.name!r}"
         if message:
             problems.append(Problem(file=frames_csv, line=line, frame=frame, message=message))
         pictures.setdefault(frame, path)
+        names.add(path.name)
     return pictures, without_masks, problems
 
 
@@ -103,6 +116,8 @@ def _contradictions(
     for line, row in listing.items():
         if row["labels"] == "clean" and row["ImageId"] in with_masks:
             message = "the frame is listed as clean, but has masks in train.csv"
+        elif row["labels"] == "boxes" and row["ImageId"] in with_masks:
+            message = "the frame is listed with boxes alone, but has masks in train.csv"
         elif row["labels"] == "masks" and row["ImageId"] not in with_masks:
             message = "the frame is listed with masks, but has none in train.csv"
         else:

@@ -15,6 +15,7 @@ from edge.training.data.problems import Problem
 
 _COLUMNS = {"ImageId", "ClassId", "EncodedPixels"}
 _OLDER_COLUMNS = {"ImageId_ClassId", "EncodedPixels"}
+_LONGEST_RUN = 20  # characters; and no mask has more runs than pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ def read_train_csv(path: Path, classes: int, pixels: int) -> tuple[list[MaskRow]
     """
     rows: dict[tuple[str, int], MaskRow] = {}
     problems: list[Problem] = []
+    csv.field_size_limit(pixels * _LONGEST_RUN)  # Python's own, 131,072 characters, is below a rich mask
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             for item in _read(csv.DictReader(file), path, classes, pixels):
@@ -58,9 +60,15 @@ def _read(
         yield Problem(file=path, line=1, message=message)
         return
     for fields in reader:
-        line, frame, class_text = reader.line_num, *_frame_and_class(fields)
+        line = reader.line_num
+        if None in fields or None in fields.values():
+            # Where a file is cut off: taken as no pixels, it would make a defect clean steel.
+            message = f"the line does not have the header's {len(reader.fieldnames or ())} fields"
+            yield Problem(file=path, line=line, message=message)
+            continue
+        frame, class_text = _frame_and_class(fields)
         try:
-            runs = rle.parse_runs(fields["EncodedPixels"] or "", pixels)
+            runs = rle.parse_runs(fields["EncodedPixels"], pixels)
             row = MaskRow(line, frame, _class_id(class_text, classes), runs)
         except DatasetError as error:
             yield Problem(file=path, line=line, frame=frame, message=str(error))
@@ -73,7 +81,7 @@ def _read(
 
 def _frame_and_class(fields: dict[str, str]) -> tuple[str, str]:
     if "ClassId" in fields:
-        return fields["ImageId"], fields["ClassId"] or ""
+        return fields["ImageId"], fields["ClassId"]
     frame, _, class_text = fields["ImageId_ClassId"].rpartition("_")
     return frame, class_text
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from edge.errors import DatasetError
 from edge.training.data.checking import check
@@ -53,6 +54,27 @@ def test_broken_pictures_are_told_by_name(folder: Path) -> None:
     ]
     assert findings.problems[-1].message == "is 800x256 px; train.csv is for 1600x256 px"
     assert told == [(done, 8) for done in range(1, 9)]
+
+
+def test_a_link_to_nowhere_and_text_are_no_pictures(tmp_path: Path) -> None:
+    """Both are told in plain words."""
+    (tmp_path / "a.jpg").symlink_to(tmp_path / "gone")
+    (tmp_path / "b.jpg").write_text("no picture")
+    (tmp_path / "train.csv").write_text("ImageId,ClassId,EncodedPixels\n")
+    first, second = check(tmp_path).problems
+    assert "No such file" in first.message
+    assert second.message == "is no picture"
+
+
+def test_a_picture_is_read_as_it_lies_in_the_file(tmp_path: Path) -> None:
+    """A viewer's note to turn it does not: labels are for its rows and columns."""
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation: a quarter turn
+    Image.new("L", (1600, 256), 90).save(tmp_path / "a.jpg", exif=exif)
+    (tmp_path / "train.csv").write_text("ImageId,ClassId,EncodedPixels\n")
+    findings = check(tmp_path)
+    assert not findings.problems
+    assert findings.dataset.frames[0].read_picture().shape == (256, 1600)
 
 
 def test_a_folder_without_labels_cannot_be_checked(tmp_path: Path) -> None:

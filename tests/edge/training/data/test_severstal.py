@@ -81,7 +81,15 @@ def test_whatever_is_wrong_is_told_by_line(tmp_path: Path) -> None:
         "b.jpg",
     )
     found = complaints(folder)
-    words = ["pairs", "whole numbers", "leaves the picture", "unknown class '5'", "on line 6", "overlaps"]
+    words = [
+        "pairs",
+        "whole numbers",
+        "leaves the picture",
+        "unknown class '5'",
+        "on line 6",
+        "overlaps",
+        "does not have the header's 3 fields",
+    ]
     assert [line for line, _ in found] == [2, 3, 4, 5, 8, 9, 11, 10]
     assert all(word in message for word, (_, message) in zip(words, found, strict=False))
     assert found[-1][1] == "there is no such picture"
@@ -93,6 +101,38 @@ def test_another_table_is_refused(tmp_path: Path) -> None:
     """A table with other columns is not taken for one without defects."""
     folder = severstal(tmp_path, "picture,label", "a.jpg,3")
     with pytest.raises(DatasetError, match=r"line 1: the columns are neither"):
+        open_dataset(folder)
+
+
+@pytest.mark.parametrize(
+    ("columns", "line"),
+    [
+        (COLUMNS, "a.jpg,1"),
+        (COLUMNS, "a.jpg,1,5 10,"),
+        ("EncodedPixels,ImageId_ClassId", "5 10"),
+        ("EncodedPixels,ImageId,ClassId", "5 10"),
+    ],
+)
+def test_a_line_that_was_cut_off_is_no_clean_frame(tmp_path: Path, columns: str, line: str) -> None:
+    """Fields are missing or too many, in whichever order: an error with its line."""
+    folder = severstal(tmp_path, columns, line)
+    [(number, message)] = complaints(folder)
+    assert number == 2
+    assert "does not have the header's" in message
+
+
+def test_a_rich_mask_is_read_whole(tmp_path: Path) -> None:
+    """Every other pixel is a run: more text than Python's csv takes by default."""
+    runs = " ".join(f"{start} 1" for start in range(1, 256 * 1600, 2))
+    folder = severstal(tmp_path, COLUMNS, f"a.jpg,1,{runs}")
+    assert sum(instance.mask.area_px for instance in open_dataset(folder).frames[0].instances) == 204_800
+
+
+def test_a_set_without_a_picture_is_refused(tmp_path: Path) -> None:
+    """A folder of that name is none."""
+    folder = severstal(tmp_path, COLUMNS, pictures=())
+    (folder / "train_images" / "a.jpg").mkdir()
+    with pytest.raises(DatasetError, match=r"train\.csv: there is no picture"):
         open_dataset(folder)
 
 
@@ -116,6 +156,21 @@ def test_a_listing_chooses_the_frames(tmp_path: Path) -> None:
     lines = [f"{name}.jpg,train_images/{name}.jpg,{labels}" for name, labels in wrong.items()]
     listing.write_text("\n".join(["ImageId,file,labels", *lines, "e.jpg,e.jpg,clean"]))
     assert sorted(line for line, _ in complaints(folder) if line) == [2, 4, 5, 6]
+
+
+def test_a_broken_listing_is_told(tmp_path: Path) -> None:
+    """Fields that are missing, a name that two frames share, boxes where there are masks; or no text."""
+    folder = severstal(tmp_path, COLUMNS, "c.jpg,1,5 10", pictures=("a.jpg", "b.jpg", "c.jpg"))
+    listing = folder / "frames.csv"
+    lines = ["a.jpg,train_images/a.jpg,clean", "b.jpg,train_images/a.jpg,clean", "c.jpg,,boxes", "d.jpg"]
+    listing.write_text("\n".join(["ImageId,file,labels", *lines]))
+    found = dict(complaints(folder))
+    assert "picture of this name, 'a.jpg'" in found[3]
+    assert "boxes alone, but has masks" in found[4]
+    assert "labels are masks, clean or boxes" in found[5]
+    listing.write_bytes("ImageId,file,labels\nä.jpg,ä.jpg,clean".encode("latin-1"))
+    with pytest.raises(DatasetError, match=r"frames\.csv: cannot be read: .*utf-8"):
+        open_dataset(folder)
 
 
 def test_real_frames_are_opened_with_their_masks(shared_data: Path) -> None:
