@@ -22,6 +22,8 @@ from edge.training.samples import Instance
 _Positive = Annotated[int, msgspec.Meta(gt=0)]
 _Length = Annotated[float, msgspec.Meta(ge=0)]
 _BOX_TOLERANCE_PX = 2.0  # between a box and its mask: corners are rounded, and tools count from 0 or 1
+_MOST_PIXELS = 1 << 30  # of a picture that OpenCV opens
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _Item = TypeVar("_Item", bound=msgspec.Struct)
 
 
@@ -65,7 +67,7 @@ class CocoFile:
         self.path = path
         self.problems: list[Problem] = []
         document = self._read()
-        self.categories = sorted(self._parts(document.categories, CocoCategory), key=lambda part: part.id)
+        self.categories = self._categories(document.categories)
         self.images = self._images(document.images)
         self.annotations = self._annotations(document.annotations)
 
@@ -116,7 +118,8 @@ class CocoFile:
 
     def _read(self) -> _Document:
         try:
-            return msgspec.json.decode(self.path.read_bytes(), type=_Document)
+            data = self.path.read_bytes().removeprefix(_BYTE_ORDER_MARK)
+            return msgspec.json.decode(data, type=_Document)
         except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
             self._report(f"is no COCO json: {error}")
             return _Document([], [], [])
@@ -133,6 +136,16 @@ class CocoFile:
                 else:
                     self._report(f"{name} {part_id}: {error}")
 
+    def _categories(self, parts: list[Any]) -> list[CocoCategory]:
+        categories: dict[int, CocoCategory] = {}
+        for category in self._parts(parts, CocoCategory):
+            if category.id in categories:
+                self._report(f"category id {category.id} is given twice")
+            elif category.name in {other.name for other in categories.values()}:
+                self._report(f"two categories have the name {category.name!r}")
+            categories.setdefault(category.id, category)
+        return [categories[category_id] for category_id in sorted(categories)]
+
     def _images(self, parts: list[Any]) -> list[CocoImage]:
         images: dict[int | str, CocoImage] = {}
         names: set[str] = set()
@@ -141,8 +154,11 @@ class CocoFile:
             if image.id in images:
                 self._report(f"image id {image.id} is given twice", frame=name)
             elif name in names:
-                self._report("two images have this file name", frame=name)
-            elif not picture_path(self.path.parent, image.file_name).is_file():
+                self._report("two images have this file name, which is how a frame is known", frame=name)
+            elif image.width * image.height > _MOST_PIXELS:
+                self._report(f"{image.width}x{image.height} px are too many to be read", frame=name)
+                continue  # its masks could not be decoded either
+            elif not _is_file(picture_path(self.path.parent, image.file_name)):
                 self._report("there is no such picture, neither here nor in images/", frame=name)
             images.setdefault(image.id, image)
             names.add(name)
@@ -174,7 +190,14 @@ class CocoFile:
 def picture_path(folder: Path, file_name: str) -> Path:
     """Where a picture lies: in ``images`` beside the json, else beside it."""
     inside = folder / "images" / file_name
-    return inside if inside.is_file() else folder / file_name
+    return inside if _is_file(inside) else folder / file_name
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file system takes
+        return False
 
 
 def _instances(

@@ -20,6 +20,8 @@ class RunLengths(msgspec.Struct, frozen=True):
 
 Segmentation = list[list[float]] | RunLengths
 _FEWEST_NUMBERS = 6  # of a polygon: three corners
+_FARTHEST = 3  # times the picture's longer side; what lies farther away is no place on this picture
+_MOST_BITS = 60  # of a run's length
 
 
 def instance_of(
@@ -44,8 +46,8 @@ def instance_of(
 def _box_instance(class_id: int, box: tuple[float, float, float, float], size: tuple[int, int]) -> Instance:
     """A mask that fills the box, whose edges go to the nearest pixel's."""
     x, y, width, height = box
-    x0, x1 = (int(np.clip(round(edge), 0, size[1])) for edge in (x, x + width))
-    y0, y1 = (int(np.clip(round(edge), 0, size[0])) for edge in (y, y + height))
+    x0, x1 = (round(min(max(edge, 0), size[1])) for edge in (x, x + width))
+    y0, y1 = (round(min(max(edge, 0), size[0])) for edge in (y, y + height))
     if x0 == x1 or y0 == y1:
         raise DatasetError(f"the box {list(box)} has no pixel on the picture")
     area = (x1 - x0) * (y1 - y0)
@@ -79,6 +81,10 @@ def _filled(polygons: list[list[float]], size: tuple[int, int]) -> RunLengths:
 
     if any(len(polygon) < _FEWEST_NUMBERS or len(polygon) % 2 for polygon in polygons):
         raise DatasetError("a polygon has three corners or more, with x and y each")
+    farthest = max(size) * _FARTHEST
+    if any(abs(place) > farthest for polygon in polygons for place in polygon):
+        # pycocotools takes memory by the length of an outline, and crashes at some 400 million pixels.
+        raise DatasetError(f"a corner of a polygon is more than {farthest} px away")
     union: Any = coco.merge(coco.frPyObjects(polygons, *size))
     return RunLengths(size, union["counts"].decode())
 
@@ -98,6 +104,8 @@ def _decompressed(text: str) -> list[int]:
             raise DatasetError(f"compressed run lengths hold {chr(code)!r}")
         value |= (bits & 31) << shift
         shift += 5
+        if shift > _MOST_BITS:
+            raise DatasetError("compressed run lengths hold a number beyond all pictures")
         if bits & 32:
             continue
         if bits & 16:  # the sign

@@ -145,6 +145,47 @@ def test_missing_pictures_and_parts_are_told(tmp_path: Path) -> None:
         open_dataset(path)
 
 
+def test_classes_that_cannot_be_told_apart_are_told(tmp_path: Path) -> None:
+    """By their id, or by the name by which people ask for them."""
+    categories = [{"id": 1, "name": "scale"}, {"id": 1, "name": "dent"}, {"id": 2, "name": "scale"}]
+    found = [message for _, _, message in complaints(coco(tmp_path, categories=categories))]
+    assert found == ["category id 1 is given twice", "two categories have the name 'scale'"]
+
+
+def test_names_and_sizes_beyond_reason_are_told(tmp_path: Path) -> None:
+    """A name that no file system takes, and a picture that no memory holds."""
+    images = [
+        {"id": 3, "file_name": "a" * 5000, "width": 60, "height": 40},
+        {"id": 4, "file_name": "b.jpg", "width": 10**9, "height": 10**9},
+    ]
+    found = [message for _, _, message in complaints(coco(tmp_path, images=images))]
+    assert found[0].startswith("there is no such picture")
+    assert found[1] == "1000000000x1000000000 px are too many to be read"
+
+
+def test_numbers_beyond_reason_are_told(tmp_path: Path) -> None:
+    """Boxes are cut at the picture's edge; outlines and run lengths without end are refused."""
+    path = coco(
+        tmp_path,
+        {"bbox": [-1e300, 5, 2e300, 10]},
+        {"bbox": [1e308, 5, 1e308, 10]},
+        {"segmentation": [[0, 0, 1e9, 0, 1e9, 1e9]]},
+        {"segmentation": {"size": [40, 60], "counts": "o" * 1000}},
+    )
+    found = {annotation: message for annotation, _, message in complaints(path)[:4]}
+    assert "leaves the picture" in found[100]
+    assert "has no pixel on the picture" in found[101]
+    assert "a corner of a polygon is more than 180 px away" in found[102]
+    assert "a number beyond all pictures" in found[103]
+
+
+def test_a_mark_of_the_byte_order_is_no_part_of_the_json(tmp_path: Path) -> None:
+    """Editors on Windows put one there."""
+    path = coco(tmp_path, {})
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert len(open_dataset(path).frames) == 2
+
+
 def test_a_broken_mask_is_named_when_it_is_looked_at(tmp_path: Path) -> None:
     """Opening decodes nothing, so that large sets open at once."""
     dataset = open_dataset(coco(tmp_path, {"segmentation": [[1, 2, 3, 4]]}))
