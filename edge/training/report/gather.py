@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from edge import __version__
+from edge.errors import DatasetError
 from edge.training.data.statistics import DatasetStatistics, describe
 from edge.training.dataset import Dataset
 from edge.training.report import key_figures
@@ -31,10 +32,12 @@ def gather(dataset: Dataset, run: Path | None = None, evaluation: Path | None = 
         evaluation: an evaluation's folder, with ``evaluation.json`` and ``detections.json``.
 
     Raises:
-        DatasetError: a file of run or evaluation is missing or broken.
+        DatasetError: there are no frames, or a file of run or evaluation is missing or broken.
         ModelError: the run's model folder is broken.
         CorruptImageError: a picture of the data set cannot be read.
     """
+    if not dataset.frames:
+        raise DatasetError(f"{dataset.name}: holds no frames to report on")
     log = None if run is None else read_training_log(run)
     model = None if run is None else _model_of(run)
     judged = None if evaluation is None else EvaluationFolder.read(evaluation, dataset.class_names)

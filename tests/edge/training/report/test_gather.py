@@ -32,6 +32,14 @@ def test_a_missing_or_broken_file_is_named(study: Any, tmp_path: Path, file: str
         EvaluationFolder.read(tmp_path, study.dataset.class_names)
 
 
+def test_a_set_without_frames_is_refused_and_one_without_defects_is_drawn(study: Any) -> None:
+    """Of clean steel there is still something to see."""
+    with pytest.raises(DatasetError, match="holds no frames"):
+        gather(study.dataset.only([]))
+    clean = [replace(frame, instances=()) for frame in study.dataset.frames]
+    assert gather(study.dataset.only(clean)).data_charts
+
+
 def test_every_class_and_a_clean_frame_are_among_the_examples(study: Any) -> None:
     """No frame is shown twice."""
     chosen = examples(study.dataset)
