@@ -124,23 +124,6 @@ def evaluate_detections(
     )
 
 
-def tune_thresholds(
-    frames: Sequence[Sample | LabelledFrame],
-    found: Sequence[Detections],
-    *,
-    classes: int,
-    tuning: Tuning | None = None,
-    has_masks: bool = True,
-) -> list[float]:
-    """The thresholds alone, without the other figures; the arguments are those of `evaluate_detections`.
-
-    Raises:
-        SettingsError: there are no clean frames where thresholds are tuned for false alarms.
-    """
-    comparisons = compare_all(truths_of(frames), found, classes=classes, has_masks=has_masks)
-    return (tuning or Tuning())([Tally.of(comparisons, class_id) for class_id in range(classes)])
-
-
 def _total(
     comparisons: Sequence[Comparison],
     classes: Sequence[ClassFigures],
