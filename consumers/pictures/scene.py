@@ -76,8 +76,8 @@ def scene_of_detections(
 
 
 def counted(number: int, noun: str) -> str:
-    """``1 defect``, ``2 defects``, ``no defects``."""
-    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+    """``1 defect``, ``1,200 defects``, ``no defects``."""
+    return f"{f'{number:,}' if number else 'no'} {noun}{'' if number == 1 else 's'}"
 
 
 def _mark(name: str, class_id: int, score: float, box_px: Box, mask: Mask | None) -> Mark:

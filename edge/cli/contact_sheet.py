@@ -13,6 +13,7 @@ from consumers.pictures import Mark, counted
 from consumers.pictures.canvas import MUTED, TEXT, Canvas, chip_size, text_width
 from consumers.pictures.overlay import draw_masks, to_rgb
 from edge.contracts import Box
+from edge.errors import OutputError
 from edge.training.dataset import Dataset, LabelledFrame
 
 _SHEET_WIDTH_PX = 1920
@@ -22,6 +23,7 @@ _TITLE_PX, _TEXT_PX = 22, 14
 _CAPTION_PX = 24
 _LEGEND_LINE_PX = 30
 _LINE_PX = 1.6
+_HIGHEST_PX = 65_500  # what JPEG holds
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -31,6 +33,7 @@ def contact_sheet(dataset: Dataset, frames: Sequence[LabelledFrame]) -> Pixels:
 
     Raises:
         CorruptImageError: a picture cannot be read.
+        OutputError: the sheet would be too high for a picture.
     """
     widest = max((frame.width_px for frame in frames), default=_TILE_WIDTHS_PX[1])
     wanted = min(max(widest, _TILE_WIDTHS_PX[0]), _TILE_WIDTHS_PX[1])
@@ -41,12 +44,15 @@ def contact_sheet(dataset: Dataset, frames: Sequence[LabelledFrame]) -> Pixels:
     heights = [max(_tile_height(frame, tile_width) for frame in row) + _CAPTION_PX + _GAP_PX for row in rows]
     lines = 1 + max((line for _, line, *_ in _legend(dataset)), default=0)
     y = _MARGIN_PX + _TITLE_PX + 2 * _GAP_PX + lines * _LEGEND_LINE_PX
-    canvas = Canvas(_SHEET_WIDTH_PX, y + sum(heights) + _MARGIN_PX - _GAP_PX)
+    height = y + sum(heights) + _MARGIN_PX - _GAP_PX
+    if height > _HIGHEST_PX:
+        raise OutputError(f"{len(frames):,} frames do not fit on one sheet; take fewer, or a folder (--out)")
+    canvas = Canvas(_SHEET_WIDTH_PX, height)
     _draw_head(canvas, dataset, frames)
-    for row, height in zip(rows, heights, strict=True):
+    for row, row_height in zip(rows, heights, strict=True):
         for column, frame in enumerate(row):
             _draw_tile(canvas, dataset, frame, _MARGIN_PX + column * (tile_width + _GAP_PX), y, tile_width)
-        y += height
+        y += row_height
     return canvas.pixels()
 
 

@@ -1,10 +1,11 @@
 """``stripsight data check``: what is wrong with a labelled set, line by line."""
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from edge.cli.data_options import LabelledSet
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -16,12 +17,7 @@ PROBLEMS_FOUND = 1  # exit code
 
 
 def check(
-    data: Annotated[
-        Path,
-        typer.Argument(
-            help="Folder with train.csv or a COCO json, or such a file.", metavar="DATA", exists=True
-        ),
-    ],
+    data: LabelledSet,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document on standard output, instead of a table.")
     ] = False,

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge.cli.data_options import LabelledSet
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -14,12 +16,7 @@ _PICTURES = {".png", ".jpg", ".jpeg"}
 
 
 def preview(
-    data: Annotated[
-        Path,
-        typer.Argument(
-            help="Folder with train.csv or a COCO json, or such a file.", metavar="DATA", exists=True
-        ),
-    ],
+    data: LabelledSet,
     out: Annotated[
         Path,
         typer.Option(
@@ -35,7 +32,9 @@ def preview(
 ) -> None:
     """Draw labelled frames with their masks: every class in turn, and clean ones."""
     from rich.console import Console
+    from rich.text import Text
 
+    from consumers.pictures import counted
     from edge.training.data import open_dataset
     from edge.training.data.preview import choose_frames, class_id_of
 
@@ -46,7 +45,8 @@ def preview(
         _write_sheet(dataset, chosen, out)
     else:
         _write_pictures(dataset, chosen, out)
-    Console(stderr=True).print(f"{len(chosen)} of {len(dataset.frames)} frames in {out}", soft_wrap=True)
+    message = f"{len(chosen):,} of {counted(len(dataset.frames), 'frame')} in {out}"
+    Console(stderr=True).print(Text(message), soft_wrap=True)
 
 
 def _write_sheet(dataset: "Dataset", frames: "Sequence[LabelledFrame]", out: Path) -> None:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge.cli.data_options import LabelledSet
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -13,12 +15,7 @@ if TYPE_CHECKING:
 
 
 def split(
-    data: Annotated[
-        Path,
-        typer.Argument(
-            help="Folder with train.csv or a COCO json, or such a file.", metavar="DATA", exists=True
-        ),
-    ],
+    data: LabelledSet,
     out: Annotated[Path, typer.Option(help="File to write.", metavar="FILE", dir_okay=False)],
     folds: Annotated[int, typer.Option(help="Parts to split the set into.", min=2)] = 5,
     seed: Annotated[int, typer.Option(help="The same seed gives the same folds.", min=0)] = 1,
@@ -45,17 +42,21 @@ def split(
 
 
 def _kept_together(split: "Split") -> str:
+    from consumers.pictures import counted
+
     groups = len(split.same_steel)
     frames = sum(map(len, split.same_steel))
     if not frames:
         return "no two frames show the same steel"
-    return f"{frames} frames show the same steel as another one; they are kept together, in {groups} groups"
+    together = f"{frames:,} frames show the same steel as another one; they are kept together"
+    return f"{together}, in {counted(groups, 'group')}"
 
 
 def _table(dataset: "Dataset", split: "Split") -> "Table":
     """Frames of each fold: all, clean ones, and those with each class."""
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     from consumers.palette import style_of_class
 
@@ -63,7 +64,7 @@ def _table(dataset: "Dataset", split: "Split") -> "Table":
     for name in ("fold", "frames", "clean"):
         table.add_column(name, justify="right")
     for class_id, name in enumerate(dataset.class_names):
-        table.add_column(name, justify="right", style=style_of_class(class_id))
+        table.add_column(Text(name), justify="right", style=style_of_class(class_id))
     for fold in range(split.folds):
         shown = [frame.class_ids for frame in dataset.frames if split.frames[frame.name] == fold]
         by_class = [sum(class_id in ids for ids in shown) for class_id in range(len(dataset.class_names))]

@@ -1,19 +1,15 @@
 """``stripsight data stats``: what a labelled set is like."""
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from edge.cli.data_options import LabelledSet
+
 
 def stats(
-    data: Annotated[
-        Path,
-        typer.Argument(
-            help="Folder with train.csv or a COCO json, or such a file.", metavar="DATA", exists=True
-        ),
-    ],
+    data: LabelledSet,
     pictures: Annotated[
         int, typer.Option(help="Measure the grey levels of so many pictures, spread over the set.", min=0)
     ] = 200,

@@ -27,18 +27,13 @@ def synthesize(
     No frame depends on another one or on --jobs, so that a longer strip of the same seed begins with the
     shorter one. An interrupted run leaves no train.csv.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+    from consumers.pictures import counted
+    from edge.cli.data_progress import progress_bar
     from edge.training.synthetic.strip import NATURAL_DEFECT_RATE
     from edge.training.synthetic.write import StripSettings, write_strip
 
     rate = NATURAL_DEFECT_RATE if defect_rate is None else defect_rate
     settings = StripSettings(frames, seed, balanced, rate)
-    columns = (TextColumn("drawing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("drawing", total=frames)
-        rows = write_strip(
-            out, settings, jobs=jobs, overwrite=overwrite, progress=lambda count: bar.advance(task, count)
-        )
-    print(f"{frames} frames with {rows} masks in {out}")
+    with progress_bar("drawing") as update:
+        rows = write_strip(out, settings, jobs=jobs, overwrite=overwrite, progress=update)
+    print(f"{counted(frames, 'frame')} with {counted(rows, 'mask')} in {out}")

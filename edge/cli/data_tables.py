@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from consumers.palette import style_of_class
+from consumers.pictures import counted
 from edge.training.data.grey import GreyStatistics
 from edge.training.data.percentiles import Percentiles
 from edge.training.data.statistics import DatasetStatistics
@@ -32,8 +33,8 @@ def _overview(statistics: DatasetStatistics) -> Text:
     sizes = ", ".join(f"{width} × {height} px" for width, height, _ in statistics.sizes_px[:3])
     text = Text.assemble(
         (statistics.name, "bold"),
-        f": {statistics.frames:,} frames of {sizes or 'no size'}, {statistics.clean_frames:,} of them clean; "
-        f"{statistics.defects:,} defects on {statistics.defect_part:.2%} of the pixels",
+        f": {counted(statistics.frames, 'frame')} of {sizes}, {statistics.clean_frames:,} of them clean; "
+        f"{counted(statistics.defects, 'defect')} on {statistics.defect_part:.2%} of the pixels",
     )
     return text if statistics.has_masks else text.append("; boxes, no masks")
 
@@ -42,7 +43,7 @@ def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column(columns[0], no_wrap=True)
     for column in columns[1:]:
-        table.add_column(column, justify="right", no_wrap=True)
+        table.add_column(Text(column), justify="right", no_wrap=True)
     return table
 
 

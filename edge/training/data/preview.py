@@ -23,6 +23,9 @@ def choose_frames(dataset: Dataset, wanted: int, class_id: int | None, seed: int
     """So many frames by lot: of one class, or of all classes and clean ones in turn.
 
     Frames of the same classes stand together, clean ones last.
+
+    Raises:
+        DatasetError: no frame shows the class.
     """
     order = np.random.default_rng(seed).permutation(len(dataset.frames))
     frames = [dataset.frames[index] for index in order]
@@ -30,6 +33,8 @@ def choose_frames(dataset: Dataset, wanted: int, class_id: int | None, seed: int
         chosen = _in_turn(frames, len(dataset.class_names), wanted)
     else:
         chosen = [frame for frame in frames if class_id in frame.class_ids][:wanted]
+        if not chosen:
+            raise DatasetError(f"{dataset.name}: no frame shows {dataset.class_names[class_id]!r}")
     return sorted(chosen, key=lambda frame: (not frame.class_ids, sorted(frame.class_ids), frame.name))
 
 

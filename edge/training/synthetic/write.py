@@ -8,8 +8,8 @@ says what was drawn. The table is written last and at once: a folder without it 
 import csv
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -22,6 +22,7 @@ import yaml
 
 from edge.errors import OutputError
 from edge.training.data import rle
+from edge.training.data.progress import Progress, untold
 from edge.training.synthetic.sizes import BALANCED_COMBINATIONS
 from edge.training.synthetic.strip import NATURAL_DEFECT_RATE, GroundTruth, SyntheticStrip
 
@@ -30,7 +31,6 @@ JPEG_QUALITY = 90  # the quantisation table of Severstal's own files
 _FRAMES_PER_TASK = 8  # of one process, between two reports of progress
 
 Row = tuple[str, int, str]  # ImageId, ClassId from 1, EncodedPixels
-Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def write_strip(
     *,
     jobs: int = 1,
     overwrite: bool = False,
-    progress: Progress = lambda _: None,
+    progress: Progress = untold,
 ) -> int:
     """Draw a strip into a folder and return the number of rows of its table.
 
@@ -72,25 +72,29 @@ def write_strip(
         settings: what is drawn.
         jobs: processes that draw; the files do not depend on it.
         overwrite: whether an earlier strip in ``out`` is replaced.
-        progress: called with the number of frames written since the last call.
+        progress: told how many frames are written, of how many.
 
     Raises:
         OutputError: the folder holds something else, or an earlier strip without ``overwrite``, or cannot be
-            written to; what an interrupted run leaves has no ``train.csv``.
+            written to, or a process that draws was ended; what that leaves has no ``train.csv``.
     """
     try:
         _clear(out, overwrite=overwrite)
         pictures = out / PICTURES
         pictures.mkdir(parents=True, exist_ok=True)
         (out / SETTINGS).write_text(yaml.safe_dump(asdict(settings), sort_keys=False), encoding="utf-8")
-        rows = []
+        rows, done = [], 0
         for drawn, found in _drawn(settings, pictures, jobs):
             rows += found
-            progress(drawn)
+            done += drawn
+            progress(done, settings.frames)
         _write_table(out / TABLE, rows)
     except OSError as error:
         place = error.filename or out
         raise OutputError(f"cannot write {place}: {error.strerror or error} (--out {out})") from error
+    except BrokenExecutor as error:
+        message = "a process that draws was ended from outside, as when memory is short"
+        raise OutputError(f"{out}: {message}; try fewer --jobs, with --overwrite") from error
     return len(rows)
 
 

@@ -120,6 +120,38 @@ def test_an_unknown_class_is_refused(folder: Path, tmp_path: Path) -> None:
     assert "it has defect_1, defect_2, defect_3, defect_4" in str(result.exception)
 
 
+def test_a_class_that_no_frame_shows_is_refused(folder: Path, tmp_path: Path) -> None:
+    """An empty sheet would tell nothing."""
+    result = run("preview", folder, "--class", "defect_2", "--out", tmp_path / "sheet.png")
+    assert isinstance(result.exception, DatasetError)
+    assert "no frame shows 'defect_2'" in str(result.exception)
+
+
+def test_names_are_shown_as_they_are(tmp_path: Path) -> None:
+    """Brackets in the name of a class or a file are no markup."""
+    images = []
+    for seed, name in enumerate(("a.png", "b.png")):
+        image = np.random.default_rng(seed).integers(0, 255, (64, 64), np.uint8)
+        cv2.imwrite(str(tmp_path / name), image)
+        images.append({"id": seed, "file_name": name, "width": 64, "height": 64})
+    box = {"id": 1, "image_id": 0, "category_id": 1, "bbox": [5, 5, 20, 20]}
+    document = {"images": images, "annotations": [box], "categories": [{"id": 1, "name": "dent [/b]"}]}
+    labels = tmp_path / "labels.json"
+    labels.write_text(json.dumps(document))
+    assert "dent [/b]" in run("stats", labels).stdout.split("Frames that show both")[1]
+    assert "dent [/b]" in run("split", labels, "--folds", 2, "--out", tmp_path / "split.json").stdout
+    out = tmp_path / "[red]x[" / "b].png"
+    assert run("preview", labels, "--out", out).stderr == f"2 of 2 frames in {out}\n"
+
+
+def test_too_many_frames_for_a_sheet_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JPEG has a highest picture."""
+    monkeypatch.setattr("edge.cli.contact_sheet._HIGHEST_PX", 400)
+    result = run("preview", folder, "--out", folder / "sheet.jpg")
+    assert isinstance(result.exception, OutputError)
+    assert "6 frames do not fit on one sheet" in str(result.exception)
+
+
 def test_a_place_that_cannot_be_written_is_named(folder: Path, tmp_path: Path) -> None:
     """A file stands where a folder is needed."""
     (tmp_path / "file").touch()

@@ -30,7 +30,7 @@ def test_it_writes_the_frames_it_is_asked_for(tmp_path: Path) -> None:
 
 def test_a_rate_of_zero_is_a_clean_strip(tmp_path: Path) -> None:
     """Zero is not taken for the default."""
-    assert "with 0 masks" in synthesize("--frames", "3", "--defect-rate", "0", "--out", tmp_path / "clean")
+    assert "with no masks" in synthesize("--frames", "3", "--defect-rate", "0", "--out", tmp_path / "clean")
 
 
 def test_it_draws_over_a_strip_only_when_told_to(tmp_path: Path) -> None:

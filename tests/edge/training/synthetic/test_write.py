@@ -1,6 +1,7 @@
 """A strip in files: Severstal's format, the same bytes for the same seed, and masks as they were drawn."""
 
 import csv
+import multiprocessing
 from pathlib import Path
 
 import cv2
@@ -116,10 +117,10 @@ def test_pictures_are_coded_as_severstals_are(folder: Path, drawn: list[Syntheti
 
 def test_other_processes_write_the_same_bytes(folder: Path, tmp_path: Path) -> None:
     """Neither the process nor the number of them shows in any file."""
-    seen: list[int] = []
-    write_strip(tmp_path / "two", STRIP, jobs=2, progress=seen.append)
+    seen: list[tuple[int, int]] = []
+    write_strip(tmp_path / "two", STRIP, jobs=2, progress=lambda done, total: seen.append((done, total)))
     assert contents(tmp_path / "two") == contents(folder)
-    assert sum(seen) == STRIP.frames
+    assert seen == [(8, STRIP.frames), (10, STRIP.frames)]
 
 
 def test_a_longer_strip_begins_with_the_shorter_one(folder: Path, tmp_path: Path) -> None:
@@ -149,7 +150,7 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
 def test_an_interrupted_run_is_noticed_and_can_be_drawn_anew(tmp_path: Path) -> None:
     """Ctrl-C leaves no table; the next run says so, and replaces what is there when told to."""
 
-    def interrupt(_: int) -> None:
+    def interrupt(*_: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -165,6 +166,18 @@ def test_an_interrupted_run_is_noticed_and_can_be_drawn_anew(tmp_path: Path) -> 
         "train_images/strip6-000000.jpg",
         "train_images/strip6-000001.jpg",
     }
+
+
+def test_a_process_that_is_killed_is_one_clear_message(tmp_path: Path) -> None:
+    """As the kernel does when memory is short."""
+
+    def kill(*_: int) -> None:
+        for process in multiprocessing.active_children():
+            process.kill()
+
+    with pytest.raises(OutputError, match="a process that draws was ended from outside"):
+        write_strip(tmp_path, StripSettings(frames=2000, seed=1), jobs=2, progress=kill)
+    assert not (tmp_path / "train.csv").exists()
 
 
 def test_a_full_disk_is_one_clear_message(tmp_path: Path, no_room) -> None:  # noqa: ANN001 - conftest's
