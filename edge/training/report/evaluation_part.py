@@ -170,10 +170,10 @@ def _fold_table(folds: Folds) -> Table:
         for fold in folds.folds
     ]
     spread = [
-        _spread(folds.dice, 3),
+        _spread(folds.dice, ".3f"),
         "",
-        _spread(folds.found, 2),
-        _spread(folds.false_alarms_per_clean_frame, 2),
+        _spread(folds.found, ".0%").replace("%", " %"),
+        _spread(folds.false_alarms_per_clean_frame, ".2f"),
     ]
     return Table(
         "How the figures differ from fold to fold; the last line is mean ± standard deviation.",
@@ -182,5 +182,5 @@ def _fold_table(folds: Folds) -> Table:
     )
 
 
-def _spread(spread: Spread | None, digits: int) -> str:
-    return UNKNOWN if spread is None else f"{spread.mean:.{digits}f} ± {spread.standard_deviation:.{digits}f}"
+def _spread(spread: Spread | None, style: str) -> str:
+    return UNKNOWN if spread is None else f"{spread.mean:{style}} ± {spread.standard_deviation:{style}}"

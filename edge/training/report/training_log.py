@@ -10,6 +10,9 @@ from typing import Any, TypeGuard
 from edge.errors import DatasetError
 
 METRICS_FILE = "metrics.jsonl"
+# What Detectron2's trainer writes, an object a line as well, and its other names for the same.
+_METRICS_FILE_THERE = "metrics.json"
+_NAMES_THERE = {"total_loss": "loss", "time": "seconds"}
 # A validation that says no name.
 _UNNAMED = "validation"
 
@@ -59,6 +62,8 @@ def read_training_log(run: Path) -> TrainingLog:
         DatasetError: there is no log, or a line of it is no object with an iteration.
     """
     file = run / METRICS_FILE
+    if not file.exists() and (run / _METRICS_FILE_THERE).exists():
+        file = run / _METRICS_FILE_THERE
     try:
         lines = file.read_bytes().splitlines()
     except OSError as error:
@@ -92,7 +97,7 @@ def _records(file: Path, lines: Sequence[bytes]) -> Iterator[Mapping[str, Any]]:
             raise DatasetError(f"{file}:{number}: {error}") from error
         if not isinstance(record, dict) or type(record.get("iteration")) is not int:
             raise DatasetError(f"{file}:{number}: has no iteration")
-        yield record
+        yield {_NAMES_THERE.get(key) or key: value for key, value in record.items()}
 
 
 def _latest(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -4,10 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from edge.errors import DatasetError
-from edge.training.report.evaluation_part import EvaluationFolder
+from edge.training.evaluation.record import Fold, Folds, Spread
+from edge.training.report.evaluation_part import EvaluationFolder, evaluation_part
 from edge.training.report.examples import best_and_worst, examples
 from edge.training.report.gather import gather
 
@@ -80,3 +82,21 @@ def test_a_category_that_there_is_not_is_refused(study: Any, tmp_path: Path) -> 
     )
     with pytest.raises(DatasetError, match=r"detections\.json: names a category beyond the 2"):
         EvaluationFolder.read(tmp_path, study.dataset.class_names)
+
+
+def test_the_spread_over_folds_has_the_units_of_its_folds(study: Any) -> None:
+    """Parts of defects are percent in every line of the table."""
+    folder = EvaluationFolder.read(study.evaluation, study.dataset.class_names)
+    fold = Fold(
+        name="a", frames=2, dice=0.8, dice_of_nothing=0.5, found=0.25, false_alarms_per_clean_frame=0.5
+    )
+    folds = Folds(
+        folds=[fold, fold],
+        dice=Spread(mean=0.8, standard_deviation=0.01),
+        found=Spread(mean=0.25, standard_deviation=0.04),
+        false_alarms_per_clean_frame=None,
+    )
+    pooled = replace(folder, evaluation=msgspec.structs.replace(folder.evaluation, folds=folds))
+    rows = evaluation_part(pooled, study.dataset).tables[-1].rows
+    assert rows[0].cells[3] == "25 %"
+    assert rows[-1].cells[3] == "25 % ± 4 %"

@@ -36,6 +36,15 @@ def test_losses_rate_and_pace_are_told(tmp_path: Path) -> None:
     assert log.iterations == 60
 
 
+def test_the_log_of_detectron2_s_trainer_is_read(tmp_path: Path) -> None:
+    """--engine detectron2 leaves its own file and names."""
+    write(tmp_path, [{"iteration": 19, "total_loss": 2.0, "loss_cls": 1.5, "time": 0.5, "lr": 0.1}])
+    (tmp_path / "metrics.jsonl").rename(tmp_path / "metrics.json")
+    log = read_training_log(tmp_path)
+    assert log.losses == {"loss": ([19], [2.0]), "loss_cls": ([19], [1.5])}
+    assert log.seconds_per_iteration == 0.5
+
+
 def test_validations_go_by_their_names(tmp_path: Path) -> None:
     """Each set has its own curve, its Dice of nothing and its best iteration."""
     write(
