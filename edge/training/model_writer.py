@@ -86,13 +86,18 @@ def _write_description(
     (folder / DESCRIPTION_FILE).write_text(text + "\n", encoding="utf-8")
 
 
+def copy_config(config: Path, out: Path) -> None:
+    """Copy the config's file, unless it is that very file: a run may be told to go on by its own."""
+    if not out.exists() or not out.samefile(config):
+        shutil.copyfile(config, out)
+
+
 def _write_config(config: Path, out: Path) -> None:
     """Copy the config, comments included, unless its MODEL.WEIGHTS has to be changed."""
     raw = read_yaml(config)
     model = raw.setdefault("MODEL", {})
     if model.get("WEIGHTS") == WEIGHTS_FILE:
-        if not out.exists() or not out.samefile(config):
-            shutil.copyfile(config, out)
+        copy_config(config, out)
         return
     model["WEIGHTS"] = WEIGHTS_FILE
     out.write_text(yaml.safe_dump(_plain(raw), sort_keys=False), encoding="utf-8")

@@ -1,7 +1,6 @@
 """A run: its folder, what it begins with, the loop, and the model folder at the end."""
 
 import math
-import shutil
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,7 @@ from edge.training.engine.sources import DataOptions, TrainingData, build_stream
 from edge.training.engine.trainable import check_trainable
 from edge.training.engine.trainer import Trainer
 from edge.training.engine.validation import judge
-from edge.training.model_writer import half_precision, write_folder
+from edge.training.model_writer import copy_config, half_precision, write_folder
 from edge.vision.model_folder import CONFIG_FILE
 
 # Where nothing was validated: not few alarms, not many.
@@ -92,10 +91,7 @@ class Run:
         self._trainer = self._prepared_trainer()
         if worker.is_first:
             self._folder.mkdir(parents=True, exist_ok=True)
-            if not (self._folder / CONFIG_FILE).exists() or not options.config.samefile(
-                self._folder / CONFIG_FILE
-            ):
-                shutil.copyfile(options.config, self._folder / CONFIG_FILE)
+            copy_config(options.config, self._folder / CONFIG_FILE)
 
     def go(self, stop: Stop) -> int:
         """Train to the end or to a signal; returns the signal's number, or 0."""

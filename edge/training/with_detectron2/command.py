@@ -1,7 +1,6 @@
 """What ``stripsight train --engine detectron2`` does."""
 
 import importlib.util
-import shutil
 
 import torch
 
@@ -12,7 +11,7 @@ from edge.training.engine.config import Solver, read_training_config
 from edge.training.engine.distributed import joined
 from edge.training.engine.run import UNTUNED_THRESHOLD, TrainingOptions
 from edge.training.engine.sources import open_sets
-from edge.training.model_writer import half_precision, write_folder
+from edge.training.model_writer import copy_config, half_precision, write_folder
 from edge.vision.model_folder import CONFIG_FILE
 from edge.vision.native.checkpoint import read_weights
 
@@ -51,7 +50,7 @@ def train(options: TrainingOptions) -> None:
         )
         trainer.run(cfg, worker)
         if worker.is_first:
-            shutil.copyfile(options.config, options.out / CONFIG_FILE)
+            copy_config(options.config, options.out / CONFIG_FILE)
             write_folder(
                 options.out / checkpoint.MODEL_FOLDER,
                 options.config,
