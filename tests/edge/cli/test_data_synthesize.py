@@ -39,7 +39,7 @@ def test_it_draws_over_a_strip_only_when_told_to(tmp_path: Path) -> None:
     synthesize(*arguments)
     with pytest.raises(OutputError, match="--overwrite"):
         synthesize(*arguments)
-    assert "1 frames" in synthesize(*arguments, "--overwrite")
+    assert "1 frame with" in synthesize(*arguments, "--overwrite")
 
 
 def test_the_strip_is_written_without_torch() -> None:
