@@ -24,7 +24,7 @@ $(VENV)/installed: pyproject.toml | $(BIN)/uv
 	@touch $@
 
 $(VENV)/installed-dev: pyproject.toml | $(BIN)/uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[dev,training]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[dev]'
 	@touch $@ $(VENV)/installed
 
 demo: $(VENV)/installed ## Watch a synthetic strip being inspected; ARGS="--help" lists the options
