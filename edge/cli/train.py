@@ -43,7 +43,7 @@ def train(
     init: Annotated[
         str | None,
         typer.Option(
-            help="Model folder, run's folder or checkpoint to begin with, or 'fresh'; "
+            help="Model folder, run's folder or checkpoint to begin with, 'imagenet' or 'fresh'; "
             "default: the config's MODEL.WEIGHTS.",
             metavar="MODEL",
         ),

@@ -9,13 +9,18 @@ import torch
 from torch import Tensor, nn
 
 from edge.errors import ModelFileError, ModelMismatchError, OutputError
+from edge.training.engine.imagenet import imagenet_weights
 from edge.vision.model_folder import CONFIG_FILE, WEIGHTS_FILES, read_model_folder
 from edge.vision.native.checkpoint import read_weights
+from edge.vision.native.config import Model
+from edge.vision.native.efficientnet_lite import from_published, is_published
+from edge.vision.native.support import LITE_FPN
 
 LAST = "last.pth"
 BEST = "best.pth"
 MODEL_FOLDER = "model"
 FRESH = "fresh"
+IMAGENET = "imagenet"
 
 
 def save(state: Mapping[str, Any], path: Path) -> None:
@@ -47,38 +52,53 @@ def load(path: Path, device: torch.device) -> dict[str, Any]:
     return state
 
 
-def initial_weights_file(init: str | None, configured: str, config: Path) -> Path | None:
+def initial_weights_file(init: str | None, model: Model, config: Path) -> Path | None:
     """Find what training begins with; None for fresh weights.
 
     Args:
-        init: a model folder, a run's folder, a checkpoint, or ``fresh``; None leaves it to the config.
-        configured: MODEL.WEIGHTS: a file, as seen from here or from the config's folder; "" for none.
+        init: a model folder, a run's folder, a checkpoint, ``imagenet`` or ``fresh``; None leaves it to the
+            config.
+        model: the config's; WEIGHTS is a file as seen from here or from the config's folder; "" for none.
         config: the config's file.
 
     Raises:
         ModelFileError: it names a place without weights.
+        SettingsError: there are no weights of ImageNet for this model.
     """
-    if init == FRESH or (init is None and not configured):
+    if init == FRESH or (init is None and not model.weights):
         return None
+    if init == IMAGENET:
+        return imagenet_weights(model)
     if init is not None:
         return _weights_in(Path(init))
-    for file in (Path(configured), config.parent / configured):
+    for file in (Path(model.weights), config.parent / model.weights):
         if file.is_file():
             return file
     raise ModelFileError(
-        f"{config}: MODEL.WEIGHTS: there is no file {configured}; leave MODEL.WEIGHTS empty or say "
+        f"{config}: MODEL.WEIGHTS: there is no file {model.weights}; leave MODEL.WEIGHTS empty or say "
         f"--init {FRESH} to begin with fresh weights"
     )
 
 
-def load_fitting(model: nn.Module, file: Path) -> list[str]:
-    """Load the weights that fit by name and shape; returns those that do not and stay fresh, with the reason.
+def read_initial(file: Path, model: Model) -> dict[str, Tensor]:
+    """Read weights to begin with; a published classifier's become those of the detector's backbone.
 
     Raises:
         ModelFileError: the file cannot be read.
+    """
+    weights = read_weights(file)
+    if model.backbone.name == LITE_FPN and is_published(weights):
+        return from_published(weights, model.efficientnet_lite)
+    return weights
+
+
+def load_fitting(model: nn.Module, given: Mapping[str, Tensor], *, source: Path) -> list[str]:
+    """Load the weights that fit by name and shape; returns those that do not and stay fresh, with the reason.
+
+    Raises:
         ModelMismatchError: nothing fits.
     """
-    given, own = read_weights(file), model.state_dict()
+    own = model.state_dict()
     fitting = {name: value for name, value in given.items() if _shape(own.get(name)) == _shape(value)}
     fresh = [
         f"{name}: {_shape(given.get(name))} in the weights, {_shape(value)} by the config"
@@ -86,7 +106,7 @@ def load_fitting(model: nn.Module, file: Path) -> list[str]:
         if name not in fitting and not name.endswith("num_batches_tracked")
     ]
     if not fitting:
-        raise ModelMismatchError(f"{file}: none of its parameters fits the config")
+        raise ModelMismatchError(f"{source}: none of its parameters fits the config")
     model.load_state_dict(own | fitting)
     return fresh
 

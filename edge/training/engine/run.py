@@ -138,12 +138,13 @@ class Run:
 
     def _initialise(self, learner: Learner) -> None:
         options = self._options
-        configured = self._config.model.model.weights
-        file = checkpoint.initial_weights_file(options.init, configured, options.config)
+        model = self._config.model.model
+        file = checkpoint.initial_weights_file(options.init, model, options.config)
         if file is None:
             self._notes.append("begins with fresh weights")
             return
-        fresh = checkpoint.load_fitting(learner.model, file)
+        weights = checkpoint.read_initial(file, model)
+        fresh = checkpoint.load_fitting(learner.model, weights, source=file)
         self._notes.append(
             f"begins with {file}" + (f"; {len(fresh)} parameters stay fresh:" if fresh else "")
         )

@@ -14,6 +14,7 @@ from edge.training.engine.sources import open_sets
 from edge.training.model_writer import copy_config, half_precision, write_folder
 from edge.vision.model_folder import CONFIG_FILE
 from edge.vision.native.checkpoint import read_weights
+from edge.vision.native.config import Model
 
 _FINAL = "model_final.pth"  # the name that DefaultTrainer gives it
 _INITIAL = "initial.pth"
@@ -44,7 +45,7 @@ def train(options: TrainingOptions) -> None:
         cfg = trainer.build_config(
             options.config,
             [trainer.register(dataset, number) for number, dataset in enumerate(data.learn)],
-            weights=_weights(options, config.model.model.weights),
+            weights=_weights(options, config.model.model),
             device=str(worker.device),
             out=options.out,
         )
@@ -71,13 +72,15 @@ def _refuse_own_solver(solver: Solver, source: str) -> None:
         )
 
 
-def _weights(options: TrainingOptions, configured: str) -> str:
-    """The file to begin with, in a format that Detectron2's checkpointer reads; "" for none."""
-    file = checkpoint.initial_weights_file(options.init, configured, options.config)
-    if file is None or file.suffix != ".safetensors":
-        return str(file or "")
+def _weights(options: TrainingOptions, model: Model) -> str:
+    """A file to begin with that Detectron2's checkpointer reads, with Detectron2's names; "" for none."""
+    file = checkpoint.initial_weights_file(options.init, model, options.config)
+    if file is None:
+        return ""
+    if file.suffix == ".pkl":
+        return str(file)
     converted = options.out / _INITIAL
-    checkpoint.save({"model": read_weights(file)}, converted)
+    checkpoint.save({"model": checkpoint.read_initial(file, model)}, converted)
     return str(converted)
 
 

@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from detectron2.config import get_cfg
 from detectron2.data import DatasetCatalog, DatasetMapper, MetadataCatalog, build_detection_train_loader
 from detectron2.data.detection_utils import annotations_to_instances
 from detectron2.engine import DefaultTrainer
@@ -15,6 +14,7 @@ from edge.errors import UnsupportedModelError
 from edge.training.dataset import Dataset
 from edge.training.engine.distributed import Worker
 from edge.training.with_detectron2.dicts import dataset_dicts
+from edge.vision.with_detectron2.efficientnet_lite import base_config
 
 
 class Mapper(DatasetMapper):  # type: ignore[misc] # an untyped base
@@ -60,7 +60,7 @@ def build_config(config: Path, datasets: list[str], *, weights: str | None, devi
     Raises:
         UnsupportedModelError: Detectron2 does not take it.
     """
-    cfg = get_cfg()
+    cfg = base_config()
     try:
         cfg.merge_from_file(str(config.resolve()), allow_unsafe=False)
     except Exception as error:  # assertions, KeyErrors and ValueErrors, by what is wrong

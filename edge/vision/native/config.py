@@ -54,6 +54,13 @@ class ResNets(_Node, frozen=True):
     deform_on_per_stage: tuple[bool, ...] = (False, False, False, False)
 
 
+class EfficientNetLite(_Node, frozen=True):
+    """The backbone of ``build_efficientnet_lite_fpn_backbone``, a section that Detectron2 does not have."""
+
+    variant: str = "lite0"
+    norm: str = "FrozenBN"
+
+
 class Fpn(_Node, frozen=True):
     """The feature pyramid over the backbone's stages."""
 
@@ -182,6 +189,7 @@ class Model(_Node, frozen=True):
     pixel_std: tuple[Positive, ...] = (1.0, 1.0, 1.0)
     backbone: Backbone = Backbone()
     resnets: ResNets = ResNets()
+    efficientnet_lite: EfficientNetLite = EfficientNetLite()
     fpn: Fpn = Fpn()
     proposal_generator: ProposalGenerator = ProposalGenerator()
     anchor_generator: AnchorGenerator = AnchorGenerator()

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edge.vision.native.config import Fpn
+from edge.vision.native.efficientnet_lite import EfficientNetLite
 from edge.vision.native.layers import Conv2d, init_xavier
 from edge.vision.native.resnet import ResNet
 
@@ -13,7 +14,7 @@ from edge.vision.native.resnet import ResNet
 class FeaturePyramid(nn.Module):
     """Levels ``p2`` .. ``p5`` of equal width, and ``p6`` subsampled from ``p5``; ``p<n>`` has stride 2**n."""
 
-    def __init__(self, bottom_up: ResNet, config: Fpn) -> None:
+    def __init__(self, bottom_up: ResNet | EfficientNetLite, config: Fpn) -> None:
         super().__init__()
         self.bottom_up = bottom_up
         self.in_features = config.in_features

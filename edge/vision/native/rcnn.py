@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from edge.vision.native.config import Config
+from edge.vision.native.config import Config, Model
+from edge.vision.native.efficientnet_lite import EfficientNetLite
 from edge.vision.native.fpn import FeaturePyramid
 from edge.vision.native.resnet import ResNet
 from edge.vision.native.roi_heads import BoxDetections, CascadeRoiHeads, RoiHeads, StandardRoiHeads
 from edge.vision.native.rpn import RegionProposalNetwork
-from edge.vision.native.support import check_supported
+from edge.vision.native.support import LITE_FPN, check_supported
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class RawDetections:
 
 
 class GeneralizedRCNN(nn.Module):
-    """Faster, Mask and Cascade R-CNN on a ResNet with FPN.
+    """Faster, Mask and Cascade R-CNN on a ResNet or an EfficientNet-Lite with FPN.
 
     Training calls the parts: ``batch``, ``backbone``, ``proposal_generator``, its ``select``, ``roi_heads``.
     """
@@ -42,7 +43,7 @@ class GeneralizedRCNN(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         model = config.model
-        self.backbone = FeaturePyramid(ResNet(model.resnets, freeze_at=model.backbone.freeze_at), model.fpn)
+        self.backbone = FeaturePyramid(_bottom_up(model), model.fpn)
         width, strides = self.backbone.out_channels, self.backbone.strides
         self.proposal_generator = RegionProposalNetwork(model, width, strides)
         heads = CascadeRoiHeads if model.roi_heads.name == "CascadeROIHeads" else StandardRoiHeads
@@ -74,6 +75,13 @@ class GeneralizedRCNN(nn.Module):
             return [RawDetections(image, None) for image in found]
         masks = self.roi_heads.mask_probabilities(features, found)
         return [RawDetections(image, mask) for image, mask in zip(found, masks, strict=True)]
+
+
+def _bottom_up(model: Model) -> ResNet | EfficientNetLite:
+    freeze_at = model.backbone.freeze_at
+    if model.backbone.name == LITE_FPN:
+        return EfficientNetLite(model.efficientnet_lite, freeze_at=freeze_at)
+    return ResNet(model.resnets, freeze_at=freeze_at)
 
 
 def build_model(config: Config, *, source: str = "config") -> GeneralizedRCNN:

@@ -10,6 +10,16 @@ GROUP_NORM_GROUPS = 32
 NORMS = ("", "BN", "SyncBN", "FrozenBN", "GN")
 BASIC_DEPTHS = (18, 34)
 DEPTHS = (18, 34, 50, 101, 152)
+RESNET_FPN = "build_resnet_fpn_backbone"
+LITE_FPN = "build_efficientnet_lite_fpn_backbone"
+# Width and depth as multiples: https://github.com/tensorflow/tpu, models/official/efficientnet/lite
+LITE_VARIANTS = {
+    "lite0": (1.0, 1.0),
+    "lite1": (1.0, 1.1),
+    "lite2": (1.1, 1.2),
+    "lite3": (1.2, 1.4),
+    "lite4": (1.4, 1.8),
+}
 POOLERS = ("ROIAlignV2", "ROIAlign")
 
 Rule = tuple[str, Any, tuple[Any, ...]]
@@ -53,7 +63,7 @@ def _architecture_rules(config: Config) -> Iterator[Rule]:
     yield "MODEL.META_ARCHITECTURE", model.meta_architecture, ("GeneralizedRCNN",)
     yield "MODEL.KEYPOINT_ON", model.keypoint_on, (False,)
     yield "MODEL.LOAD_PROPOSALS", model.load_proposals, (False,)
-    yield "MODEL.BACKBONE.NAME", model.backbone.name, ("build_resnet_fpn_backbone",)
+    yield "MODEL.BACKBONE.NAME", model.backbone.name, (RESNET_FPN, LITE_FPN)
     yield "MODEL.PROPOSAL_GENERATOR.NAME", model.proposal_generator.name, ("RPN",)
     yield "MODEL.RPN.HEAD_NAME", model.rpn.head_name, ("StandardRPNHead",)
     yield "MODEL.ANCHOR_GENERATOR.NAME", model.anchor_generator.name, ("DefaultAnchorGenerator",)
@@ -63,7 +73,20 @@ def _architecture_rules(config: Config) -> Iterator[Rule]:
 
 
 def _backbone_rules(config: Config) -> Iterator[Rule]:
-    resnets, fpn = config.model.resnets, config.model.fpn
+    model = config.model
+    yield from _lite_rules(config) if model.backbone.name == LITE_FPN else _resnet_rules(config)
+    yield "MODEL.FPN.NORM", model.fpn.norm, NORMS
+    yield "MODEL.FPN.FUSE_TYPE", model.fpn.fuse_type, ("sum", "avg")
+
+
+def _lite_rules(config: Config) -> Iterator[Rule]:
+    lite = config.model.efficientnet_lite
+    yield "MODEL.EFFICIENTNET_LITE.VARIANT", lite.variant, tuple(LITE_VARIANTS)
+    yield "MODEL.EFFICIENTNET_LITE.NORM", lite.norm, ("BN", "FrozenBN")
+
+
+def _resnet_rules(config: Config) -> Iterator[Rule]:
+    resnets = config.model.resnets
     yield "MODEL.RESNETS.DEPTH", resnets.depth, DEPTHS
     yield "MODEL.RESNETS.NORM", resnets.norm, NORMS
     yield "MODEL.RESNETS.RES5_DILATION", resnets.res5_dilation, (1,)
@@ -71,16 +94,19 @@ def _backbone_rules(config: Config) -> Iterator[Rule]:
     if resnets.depth in BASIC_DEPTHS:
         yield "MODEL.RESNETS.RES2_OUT_CHANNELS (with depth 18 and 34)", resnets.res2_out_channels, (64,)
         yield "MODEL.RESNETS.NUM_GROUPS (with depth 18 and 34)", resnets.num_groups, (1,)
-    yield "MODEL.FPN.NORM", fpn.norm, NORMS
-    yield "MODEL.FPN.FUSE_TYPE", fpn.fuse_type, ("sum", "avg")
 
 
 def _level_rules(config: Config) -> Iterator[Rule]:
     model = config.model
     stages = ("res2", "res3", "res4", "res5")
     yield "MODEL.FPN.IN_FEATURES", model.fpn.in_features, tuple(stages[i:] for i in range(len(stages)))
-    for name in model.fpn.in_features:
-        yield "MODEL.FPN.IN_FEATURES (one of MODEL.RESNETS.OUT_FEATURES)", name, model.resnets.out_features
+    if model.backbone.name == RESNET_FPN:
+        for name in model.fpn.in_features:
+            yield (
+                "MODEL.FPN.IN_FEATURES (one of MODEL.RESNETS.OUT_FEATURES)",
+                name,
+                model.resnets.out_features,
+            )
     levels = tuple(name.replace("res", "p") for name in model.fpn.in_features)
     runs = tuple(levels[i:j] for i in range(len(levels)) for j in range(len(levels), i, -1))
     yield "MODEL.ROI_HEADS.IN_FEATURES", model.roi_heads.in_features, runs
@@ -116,12 +142,13 @@ def _group_norm_rules(config: Config) -> Iterator[Rule]:
     """Group norm has 32 groups, so it needs widths that are multiples of it."""
     model = config.model
     resnets, box, mask = model.resnets, model.roi_box_head, model.roi_mask_head
+    of_resnet = resnets.norm if model.backbone.name == RESNET_FPN else ""
     widths = (
-        ("MODEL.RESNETS.STEM_OUT_CHANNELS", resnets.norm, resnets.stem_out_channels),
-        ("MODEL.RESNETS.RES2_OUT_CHANNELS", resnets.norm, resnets.res2_out_channels),
+        ("MODEL.RESNETS.STEM_OUT_CHANNELS", of_resnet, resnets.stem_out_channels),
+        ("MODEL.RESNETS.RES2_OUT_CHANNELS", of_resnet, resnets.res2_out_channels),
         (
             "MODEL.RESNETS.NUM_GROUPS * WIDTH_PER_GROUP",
-            resnets.norm,
+            of_resnet,
             resnets.num_groups * resnets.width_per_group,
         ),
         ("MODEL.FPN.OUT_CHANNELS", model.fpn.norm, model.fpn.out_channels),

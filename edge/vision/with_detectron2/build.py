@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from detectron2.config import get_cfg
 from detectron2.modeling import build_model
 from torch import nn
 
 from edge.errors import SettingsError, UnsupportedModelError
 from edge.vision.model_folder import HEADS, ModelFolder
 from edge.vision.native.checkpoint import load_weights, read_weights
+from edge.vision.with_detectron2.efficientnet_lite import base_config
 
 FORMATS = ("BGR", "RGB")
 
@@ -29,7 +29,7 @@ def build(folder: ModelFolder, *, imports: Sequence[str], score_threshold: float
         SettingsError: an import fails.
         ModelError: Detectron2 cannot build the config, or the weights do not fit.
     """
-    cfg = get_cfg()
+    cfg = base_config()
     for entry in imports:
         _import(entry, cfg)
     _merge(cfg, folder.config_file)

@@ -38,6 +38,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
     },
     "basic blocks": {"MODEL.RESNETS": {"DEPTH": 18, "RES2_OUT_CHANNELS": 64}},
     "groups": {"MODEL.RESNETS": {"NUM_GROUPS": 4}},
+    "EfficientNet-Lite": {
+        "MODEL.BACKBONE.NAME": "build_efficientnet_lite_fpn_backbone",
+        "MODEL.EFFICIENTNET_LITE": {"VARIANT": "lite1", "NORM": "BN"},
+    },
     "class-agnostic": {
         "MODEL.MASK_ON": False,
         "MODEL.ROI_BOX_HEAD.CLS_AGNOSTIC_BBOX_REG": True,
@@ -53,10 +57,12 @@ variants = pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS.ke
 
 
 def _theirs(raw: dict[str, Any]) -> nn.Module:
-    from detectron2.config import CfgNode, get_cfg  # noqa: PLC0415 - not at collection, for its warnings
+    from detectron2.config import CfgNode  # noqa: PLC0415 - not at collection, for its warnings
     from detectron2.modeling import build_model as build  # noqa: PLC0415
 
-    cfg = get_cfg()
+    from edge.vision.with_detectron2.efficientnet_lite import base_config  # noqa: PLC0415 - an extra
+
+    cfg = base_config()
     cfg.merge_from_other_cfg(CfgNode(raw))
     cfg.MODEL.DEVICE = "cpu"
     model: nn.Module = build(cfg)
