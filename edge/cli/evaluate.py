@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from edge.cli.model_options import RuntimeName
+from edge.cli.model_options import Device, Precision, Runtime, RuntimeName, Threads
 from edge.errors import SettingsError
 
 
@@ -66,14 +66,10 @@ def evaluate(
         float | None,
         typer.Option(help="mm of strip a pixel row; default: 0.2, as replayed cameras assume.", min=1e-3),
     ] = None,
-    runtime: Annotated[RuntimeName, typer.Option(help="What runs the model.")] = RuntimeName.native,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
-    precision: Annotated[
-        str, typer.Option(help="Of the convolutions: float32, bfloat16 or float16.")
-    ] = "float32",
-    threads: Annotated[
-        int | None, typer.Option(help="CPU threads of the model; default: PyTorch's choice.", min=1)
-    ] = None,
+    runtime: Runtime = RuntimeName.native,
+    device: Device = "auto",
+    precision: Precision = "float32",
+    threads: Threads = None,
 ) -> None:
     """Judge a model on labelled frames: Kaggle's Dice, COCO's AP, defects missed and false alarms.
 

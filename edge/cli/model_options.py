@@ -1,6 +1,9 @@
 """Options that commands which run a model have in common."""
 
 from enum import StrEnum
+from typing import Annotated
+
+import typer
 
 
 class RuntimeName(StrEnum):
@@ -8,3 +11,11 @@ class RuntimeName(StrEnum):
 
     native = "native"
     detectron2 = "detectron2"
+
+
+Runtime = Annotated[RuntimeName, typer.Option(help="What runs the model.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
+Precision = Annotated[str, typer.Option(help="Of the convolutions: float32, bfloat16 or float16.")]
+Threads = Annotated[
+    int | None, typer.Option(help="CPU threads of the model; default: PyTorch's choice.", min=1)
+]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from edge.cli.model_options import RuntimeName
+from edge.cli.model_options import Device, Precision, Runtime, RuntimeName, Threads
 
 
 def submit(
@@ -19,14 +19,10 @@ def submit(
         bool,
         typer.Option("--joined-ids", help="The form of 2019: ImageId_ClassId,EncodedPixels."),
     ] = False,
-    runtime: Annotated[RuntimeName, typer.Option(help="What runs the model.")] = RuntimeName.native,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
-    precision: Annotated[
-        str, typer.Option(help="Of the convolutions: float32, bfloat16 or float16.")
-    ] = "float32",
-    threads: Annotated[
-        int | None, typer.Option(help="CPU threads of the model; default: PyTorch's choice.", min=1)
-    ] = None,
+    runtime: Runtime = RuntimeName.native,
+    device: Device = "auto",
+    precision: Precision = "float32",
+    threads: Threads = None,
 ) -> None:
     """Inspect images and write ImageId,EncodedPixels,ClassId: a row for each image and class.
 

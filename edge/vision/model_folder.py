@@ -11,6 +11,7 @@ from edge.vision.native.config import Config, Fraction, RetinaNet, RoiHeads, rea
 
 CONFIG_FILE = "config.yaml"
 WEIGHTS_FILES = ("model.safetensors", "model.pth", "model.pkl")
+_OF_A_RUN = "model"  # the folder in which a training run leaves its model
 DESCRIPTION_FILE = "model.json"
 VERSION_DIGITS = 12
 # The section of MODEL that tells NUM_CLASSES and SCORE_THRESH_TEST. Of other architectures nothing is known.
@@ -86,7 +87,9 @@ def _weights_file(folder: Path, configured: str) -> Path:
         file = folder / name
         if file.is_file() and file.resolve().is_relative_to(folder.resolve()):
             return file
-    raise ModelFileError(f"{folder}: holds no weights; looked for {', '.join(names)}")
+    inner = folder / _OF_A_RUN
+    hint = f"; the model of this run is {inner}" if inner.is_dir() else ""
+    raise ModelFileError(f"{folder}: holds no weights; looked for {', '.join(names)}{hint}")
 
 
 def _read_description(file: Path) -> Description:

@@ -9,7 +9,7 @@ from datetime import timedelta
 import torch
 from torch import distributed
 
-from edge.errors import SettingsError
+from edge.vision.native.devices import AUTO, usable_device
 
 # The others wait while the first one judges the model.
 _PATIENCE = timedelta(hours=3)
@@ -75,15 +75,9 @@ def _reduced(worker: Worker, values: list[float], operation: distributed.ReduceO
 
 
 def _own_device(name: str, *, local_rank: int) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda":
-        name = f"cuda:{local_rank}"
-    try:
-        device = torch.zeros(1, device=name).device
-    except (RuntimeError, AssertionError) as error:  # torch built without CUDA fails an assertion
-        reason = str(error).split("\n", 1)[0]
-        raise SettingsError(f"--device {name}: cannot be used here: {reason}") from error
+    device = usable_device(name, setting="--device")
+    if device.type == "cuda" and name in (AUTO, "cuda"):
+        device = usable_device(f"cuda:{local_rank}", setting="--device")
     if device.type == "cuda":
         torch.cuda.set_device(device)
     return device

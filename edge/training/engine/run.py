@@ -25,6 +25,7 @@ from edge.training.model_writer import copy_config, half_precision, write_folder
 from edge.vision.model_folder import CONFIG_FILE
 
 # Where nothing was validated: not few alarms, not many.
+DEFAULT_DECAY = 0.998
 UNTUNED_THRESHOLD = 0.5
 
 
@@ -43,7 +44,7 @@ class TrainingOptions:
     dense_weight: float = 0.0
     init: str | None = None
     minutes: float | None = None
-    decay: float = 0.998
+    decay: float = DEFAULT_DECAY
     device: str = "auto"
     precision: Precision | None = None
     threads: int = 1

@@ -9,7 +9,7 @@ from edge.training.engine import checkpoint
 from edge.training.engine.choices import Augmentation, Optimizer
 from edge.training.engine.config import Solver, read_training_config
 from edge.training.engine.distributed import joined
-from edge.training.engine.run import UNTUNED_THRESHOLD, TrainingOptions
+from edge.training.engine.run import DEFAULT_DECAY, UNTUNED_THRESHOLD, TrainingOptions
 from edge.training.engine.sources import open_sets
 from edge.training.model_writer import copy_config, half_precision, write_folder
 from edge.vision.model_folder import CONFIG_FILE
@@ -101,6 +101,7 @@ def refuse_own_options(options: TrainingOptions) -> None:
         ("--data DIR=SHARE", any(share.share is not None for share in data.data)),
         ("--validation and --fold", bool(data.validation) or data.fold is not None),
         ("--precision", options.precision is not None),
+        ("--ema", options.decay not in (0.0, DEFAULT_DECAY)),
     ):
         if given:
             raise SettingsError(f"--engine detectron2: its trainer knows no {name}; the native engine does")

@@ -15,6 +15,7 @@ from torch import Tensor
 from edge.errors import SettingsError
 from edge.vision.detections import Detections
 from edge.vision.model_folder import read_model_folder
+from edge.vision.native.devices import usable_device
 from edge.vision.native.preprocess import resized_size, to_input
 from edge.vision.runtime import Image, require_image
 
@@ -63,7 +64,7 @@ class TorchRuntime(ABC):
         if threads is not None:
             torch.set_num_threads(threads)
         self.precision = _known_precision(precision)
-        self._device = _available_device(device)
+        self._device = usable_device(device)
         self.device = str(self._device)
         if precision == "float32":
             # CUDA's convolutions would otherwise round to TF32's 10 bits.
@@ -143,14 +144,3 @@ def _known_precision(precision: str) -> str:
     if precision not in PRECISIONS:
         raise SettingsError(f"precision: '{precision}' is unknown; allowed: {', '.join(PRECISIONS)}")
     return precision
-
-
-def _available_device(name: str) -> torch.device:
-    """Return the device of this name, on which a tensor could be placed."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        return torch.zeros(1, device=name).device
-    except (RuntimeError, AssertionError) as error:  # torch built without CUDA fails an assertion
-        reason = str(error).split("\n", 1)[0]
-        raise SettingsError(f"device: '{name}' cannot be used here: {reason}") from error

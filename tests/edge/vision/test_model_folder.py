@@ -103,6 +103,14 @@ def test_a_missing_file_is_named(folder: Path, missing: str) -> None:
         read_model_folder(folder)
 
 
+def test_the_folder_of_a_run_points_to_its_model(folder: Path) -> None:
+    """A run has a config, too; its model lies one level below."""
+    (folder / "model.pth").unlink()
+    (folder / "model").mkdir()
+    with pytest.raises(ModelFileError, match=f"the model of this run is {folder / 'model'}"):
+        read_model_folder(folder)
+
+
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     """So is the folder itself."""
     with pytest.raises(ModelFileError, match="nowhere: there is no such model folder"):

@@ -34,6 +34,7 @@ def test_where_detectron2_is_absent_the_message_says_how_to_get_it(monkeypatch: 
         (options(minutes=3.0), "--minutes"),
         (options(dense_weight=1.0), "--dense-loss"),
         (options(precision=Precision.BFLOAT16), "--precision"),
+        (options(decay=0.9), "--ema"),
         (options({"augmentation": Augmentation.LIGHT}), "--augment"),
         (options({"balance": True}), "--balance"),
         (options({"paste": Share(None, 0.2)}), "--paste"),

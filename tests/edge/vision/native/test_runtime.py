@@ -170,6 +170,7 @@ def test_a_missing_model_is_named(tmp_path: Path) -> None:
     [
         ({"device": "abacus"}, "device: 'abacus' cannot be used here"),
         ({"device": "cuda:99"}, "device: 'cuda:99' cannot be used here"),
+        ({"device": "meta"}, "device: 'meta' cannot be used here"),
         ({"precision": "int3"}, "precision: 'int3' is unknown; allowed: float32, bfloat16, float16"),
     ],
 )
