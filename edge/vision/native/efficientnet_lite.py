@@ -1,7 +1,6 @@
 """EfficientNet-Lite (https://arxiv.org/abs/1905.11946, without squeeze-and-excitation, with ReLU6).
 
-A backbone for processors: two to four times less arithmetic than a narrow ResNet-50, and weights learnt on
-ImageNet that fit the edge's 16 MB.
+A tenth of the arithmetic of a ResNet-50, and weights learnt on ImageNet, in what the edge has room for.
 """
 
 import math
