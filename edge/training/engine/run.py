@@ -143,6 +143,10 @@ class Run:
         file = checkpoint.initial_weights_file(options.init, model, options.config)
         if file is None:
             self._notes.append("begins with fresh weights")
+            if frozen := model.backbone.freeze_at:
+                self._notes.append(
+                    f"  MODEL.BACKBONE.FREEZE_AT: {frozen} keeps its first stages from learning; 0 lets them"
+                )
             return
         weights = checkpoint.read_initial(file, model)
         fresh = checkpoint.load_fitting(learner.model, weights, source=file)

@@ -14,8 +14,8 @@ def test_the_weights_are_small_enough_for_a_repository() -> None:
     assert (BUNDLED_MODEL / "model.safetensors").stat().st_size <= 16_000_000
 
 
-# Version 1 has learnt flakes (class id 0) and scratches from an earlier, coarser drawing of the strip.
-@pytest.mark.parametrize("class_id", [3])
+# Not class id 1: of its few and small defects a threshold tuned on real steel passes two in five.
+@pytest.mark.parametrize("class_id", [0, 2, 3])
 def test_it_finds_defects_on_the_synthetic_strip(class_id: int) -> None:
     """Of the first defects of a class that a strip shows, most are found as what they are."""
     runtime = NativeRuntime(BUNDLED_MODEL, device="cpu")

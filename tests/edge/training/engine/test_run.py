@@ -236,6 +236,15 @@ def test_another_number_of_classes_leaves_its_layers_fresh(
     assert "roi_heads.box_predictor.cls_score.weight: (3, 32) in the weights, (4, 32) by the config" in told
 
 
+def test_fresh_stages_that_are_frozen_are_told(
+    tmp_path: Path, training_yaml: Yaml, squares: Squares, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Random weights that never learn are rarely meant."""
+    config = training_yaml(**{"SOLVER.MAX_ITER": 1, "MODEL.BACKBONE.FREEZE_AT": 2})
+    train(options(config, tmp_path / "run", squares(), init="fresh"))
+    assert "FREEZE_AT: 2 keeps its first stages from learning" in " ".join(capsys.readouterr().out.split())
+
+
 def test_mistakes_are_named(tmp_path: Path, training_yaml: Yaml, squares: Squares) -> None:
     """Classes, masks, weights, batches, shares: each error names what is wrong."""
     data, boxes = squares(), squares("boxes", masks=False)
