@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import os
 from collections.abc import Awaitable, Callable, Iterator
 
 import msgspec
@@ -16,6 +15,7 @@ from edge.bus.publisher import Publisher, Record
 from edge.contracts.encoding import encode_record
 from edge.errors import BusError, MissingTopicError, RecordError
 from edge.settings import KafkaSettings
+from tests.support.any_broker import AnyBroker
 
 MakeTopic = Callable[..., Awaitable[str]]
 Until = Callable[..., Awaitable[object]]
@@ -32,9 +32,9 @@ class Scratch(msgspec.Struct):
 
 
 @pytest.fixture(autouse=True)
-def short_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_sessions(any_broker: AnyBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     """The mock cluster waits in each rebalance for the session timeout less a second."""
-    if "STRIPSIGHT_TEST_KAFKA" in os.environ:
+    if any_broker.is_kafka:
         return
 
     def consumer(**arguments: object) -> AIOKafkaConsumer:

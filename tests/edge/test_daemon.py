@@ -33,6 +33,7 @@ from edge.errors import DrainTimeoutError, MissingTopicError, ModelFileError, Po
 from edge.pipeline.decode import decode_image
 from edge.settings import HttpSettings, KafkaSettings, ModelSettings, PipelineSettings, Settings
 from edge.vision.fake import FakeRuntime
+from tests.support.any_broker import AnyBroker
 
 Result = TypeVar("Result", Inspection, Defect)
 
@@ -43,18 +44,19 @@ DEADLINE_S = 30  # for records: a daemon's start on a busy machine
 
 
 @pytest.fixture
-async def settings(kafka_bootstrap: str) -> Settings:
+async def settings(any_broker: AnyBroker) -> Settings:
     """A line with two cameras and the fake runtime, its topics its own."""
     run = uuid4().hex[:8]
     topics = [f"frames.{run}-cam{number}" for number in (1, 2)]
     kafka = KafkaSettings(
-        bootstrap_servers=kafka_bootstrap,
+        bootstrap_servers=any_broker.bootstrap_servers,
         group_id=f"daemon-{run}",
         frame_topics=topics,
         defects_topic=f"defects-{run}",
         inspections_topic=f"inspections-{run}",
         dead_letter_topic=f"dead-letter-{run}",
-        session_timeout_ms=2000,  # the embedded broker waits so long for a member that was killed
+        # A broker waits so long for a member that was killed; Kafka allows no less than 6 s.
+        session_timeout_ms=6000 if any_broker.is_kafka else 2000,
     )
     await ensure_topics(kafka)
     await ensure_topics(kafka, topics)

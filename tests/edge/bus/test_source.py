@@ -1,7 +1,6 @@
 """Frames in: what the pipeline may rely on, over any broker."""
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -12,13 +11,13 @@ from edge.bus.source import FrameSource
 from edge.contracts.frame import RawFrame
 from edge.errors import MissingTopicError, OffsetError
 from edge.settings import KafkaSettings
+from tests.support.any_broker import AnyBroker
 
 MakeTopic = Callable[..., Awaitable[str]]
 Until = Callable[..., Awaitable[object]]
 
 pytestmark = pytest.mark.usefixtures("mock_groups")
 
-ON_KAFKA = "STRIPSIGHT_TEST_KAFKA" in os.environ
 QUICK = {
     "discovery_interval_s": 0.05,
     "watch_interval_s": 0.05,
@@ -250,7 +249,7 @@ async def test_explicit_topics_are_read_and_no_others(kafka: KafkaSettings, make
 
 
 async def test_a_rebalance_between_two_daemons_loses_nothing(
-    kafka: KafkaSettings, make_topic: MakeTopic, until: Until
+    kafka: KafkaSettings, make_topic: MakeTopic, until: Until, any_broker: AnyBroker
 ) -> None:
     """A second daemon takes its share once the first has finished and committed what it had in flight."""
     topic = await make_topic("frames.cam1", 2)
@@ -269,7 +268,7 @@ async def test_a_rebalance_between_two_daemons_loses_nothing(
             while set(values(before + after)) != set(range(20)):
                 after += [*await first.poll(20), *await second.poll(20)]
         await second.__aexit__(None, None, None)
-    if ON_KAFKA:  # the mock cluster refuses commits while it rebalances, so that frames come twice
+    if any_broker.is_kafka:  # the mock cluster refuses commits while it rebalances, so that frames come twice
         assert len(before + after) == 20
 
 
