@@ -9,8 +9,10 @@ import structlog
 from edge import __version__
 from edge.bus.connection import wait_for_broker
 from edge.bus.publisher import Publisher
+from edge.bus.sinks import AtLeastOnce, ExactlyOnce, Sink
 from edge.bus.source import FrameSource
 from edge.bus.topics import ensure_topics
+from edge.bus.transactions import Transactions
 from edge.contracts.results import ModelReference
 from edge.pipeline.decoding import DecodingStage
 from edge.pipeline.delivery import DeliveryStage
@@ -18,7 +20,7 @@ from edge.pipeline.identify import Identifier
 from edge.pipeline.inference import InferenceStage
 from edge.pipeline.supervisor import Pipeline
 from edge.pipeline.worker import Worker
-from edge.settings import ModelSettings, Settings
+from edge.settings import KafkaSettings, ModelSettings, Settings
 from edge.stopping import unless_stopped
 from edge.telemetry.health import CheckResult, Health
 from edge.telemetry.http import HttpServer
@@ -71,8 +73,7 @@ class Daemon:
         self._describe_model(self.runtime)
         await wait_for_broker(settings.kafka)
         await ensure_topics(settings.kafka)
-        publisher = await stack.enter_async_context(Publisher(settings.kafka))
-        source = await stack.enter_async_context(FrameSource(settings.kafka))
+        source, sink = await _open_bus(settings.kafka, stack)
         self._source = source
         metrics.watch_lag(source.lag)
         await source.ready()
@@ -88,12 +89,11 @@ class Daemon:
             ),
             inference=self._inference,
             delivery=DeliveryStage(
-                publisher,
+                sink,
                 settings.kafka,
                 metrics,
                 model=ModelReference(self.runtime.model_name, self.runtime.model_version),
                 class_names=self.runtime.class_names,
-                on_delivered=source.done,
             ),
             settings=settings.pipeline,
             metrics=metrics,
@@ -135,6 +135,17 @@ class Daemon:
         assigned = sorted(self._source.assigned) if self._source else []
         shown = ", ".join(f"{topic}:{partition}" for topic, partition in assigned)
         return CheckResult(ok=bool(assigned), detail=shown or "none assigned")
+
+
+async def _open_bus(kafka: KafkaSettings, stack: AsyncExitStack) -> tuple[FrameSource, Sink]:
+    """Open where frames come from and results go to, with the promise that the settings ask for."""
+    if kafka.delivery == "exactly_once":
+        transactions = await stack.enter_async_context(Transactions(kafka))
+        source = await stack.enter_async_context(FrameSource(kafka, transactions=transactions))
+        return source, ExactlyOnce(transactions, source)
+    publisher = await stack.enter_async_context(Publisher(kafka))
+    source = await stack.enter_async_context(FrameSource(kafka))
+    return source, AtLeastOnce(publisher, source)
 
 
 async def _load_and_warm(model: ModelSettings) -> Runtime:

@@ -32,6 +32,9 @@ Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_witho
 TOPIC_PATTERN = r"^[A-Za-z0-9._-]{1,249}$"
 Topic = Annotated[str, Field(pattern=TOPIC_PATTERN)]
 
+# Kafka also lets other names begin with a dot; those that are nothing but one or two are what it refuses.
+InstanceId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,248}$")]
+
 ImportPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*)?$")]
 
 MEBIBYTE = 2**20
@@ -77,6 +80,16 @@ class KafkaSettings(_Section):
     client_id: str = Field(default="stripsight", description="how the daemon is called in the broker's logs")
     group_id: str = Field(
         default="stripsight", min_length=1, description="consumer group that shares the cameras"
+    )
+    group_instance_id: InstanceId | None = Field(
+        default=None,
+        description="static membership: a name that no other daemon has; back within session_timeout_ms, "
+        "the daemon goes on with the same cameras, and disturbs no other",
+    )
+    delivery: Literal["at_least_once", "exactly_once"] = Field(
+        default="at_least_once",
+        description="exactly_once publishes results and commits offsets in one transaction: consumers "
+        "that read committed records see each once",
     )
     frame_topics: list[Topic] | None = Field(
         default=None, description="exact frame topics, instead of the pattern"

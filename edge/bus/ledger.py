@@ -1,7 +1,7 @@
 """Which frames are in flight, and up to where their partitions can be committed."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aiokafka.structs import TopicPartition
@@ -68,6 +68,20 @@ class OffsetLedger:
             del entry.pending[first]
             entry.position = first + 1
 
+    def due(self, partition: TopicPartition, offsets: Sequence[int]) -> list[int]:
+        """Return those of some offsets, in their order, whose results may be published now.
+
+        They are in flight, and nothing before them is in flight that is not among them. So what is left over
+        from an assignment that ended, and whose predecessors were dropped, cannot get ahead of those: they
+        are read again, and it with them.
+        """
+        entry = self._entries.get(partition)
+        if entry is None:
+            return []
+        wanted = [offset for offset in offsets if entry.pending.get(offset) is False]
+        first_pending = [offset for offset, is_done in entry.pending.items() if not is_done][: len(wanted)]
+        return wanted if wanted == first_pending else []
+
     def committable(self) -> dict[TopicPartition, int]:
         """Return the positions of all partitions that moved on since they were committed."""
         return {
@@ -89,6 +103,28 @@ class OffsetLedger:
             if position < entry.committed:
                 raise OffsetError(f"{_name(partition, position)}: committed after {entry.committed}")
             entry.committed = position
+
+    def settle(self, partition: TopicPartition, position: int) -> list[int]:
+        """Note a position that Kafka has committed together with the results of all before it.
+
+        Returns the offsets in flight that are finished by this. What lies before the position and was never
+        opened counts as opened, too: somebody else has finished it.
+        """
+        entry = self._entries.get(partition)
+        if entry is None or position <= entry.committed:
+            return []
+        finished = [offset for offset, is_done in entry.pending.items() if offset < position and not is_done]
+        for offset in finished:
+            self.done(partition, offset)
+        entry.position = max(entry.position, position)
+        entry.newest = max(entry.newest, position - 1)
+        entry.committed = position
+        return finished
+
+    def newest(self, partition: TopicPartition) -> int | None:
+        """Return the last offset that was opened; None while none was."""
+        entry = self._entries.get(partition)
+        return entry.newest if entry else None
 
     def position(self, partition: TopicPartition) -> int | None:
         """Return where the partition stands; None while no frame of it was taken in."""

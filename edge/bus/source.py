@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Self
 
 import structlog
@@ -20,6 +20,7 @@ from edge.bus.intake import Intake
 from edge.bus.ledger import OffsetLedger, TopicPartition
 from edge.bus.membership import keep_polling, may_pass
 from edge.bus.topics import existing_topics, is_frame_topic, require_topics
+from edge.bus.transactions import Transactions
 from edge.bus.watch import BrokerWatch
 from edge.contracts.frame import FrameOrigin, RawFrame
 from edge.errors import BusError
@@ -61,18 +62,24 @@ class FrameSource(ConsumerRebalanceListener):
     done. A frame that was taken and never done is read again, here after a restart or by another member.
 
     Before partitions are given up, intake stops, and what is in flight is given time to be done.
+
+    With transactions, a partition is claimed before anything is taken from it, and reading begins at what is
+    committed by then: whoever had it before can commit no more.
     """
 
     def __init__(
         self,
         kafka: KafkaSettings,
         *,
+        transactions: Transactions | None = None,
         heartbeat_interval_ms: int | None = None,
         release_timeout_s: float = _RELEASE_TIMEOUT_S,
         discovery_interval_s: float = _DISCOVERY_INTERVAL_S,
         watch_interval_s: float = _WATCH_INTERVAL_S,
     ) -> None:
         self._kafka = kafka
+        self._transactions = transactions
+        self._claiming: asyncio.Task[None] | None = None
         self._release_timeout_s = release_timeout_s
         self._discovery_interval_s = discovery_interval_s
         self._ledger = OffsetLedger()
@@ -84,6 +91,7 @@ class FrameSource(ConsumerRebalanceListener):
         self._consumer = AIOKafkaConsumer(
             **client_arguments(kafka),
             group_id=kafka.group_id,
+            group_instance_id=kafka.group_instance_id,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
@@ -113,6 +121,7 @@ class FrameSource(ConsumerRebalanceListener):
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self._stop_claiming()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -200,6 +209,26 @@ class FrameSource(ConsumerRebalanceListener):
         """
         self._ledger.done(TopicPartition(origin.topic, origin.partition), origin.offset)
 
+    def due(self, partition: TopicPartition, offsets: Sequence[int]) -> list[int]:
+        """Return those of some frames of a partition, in order, whose results may be published now.
+
+        None, when the partition was given up since they were taken.
+        """
+        return self._ledger.due(partition, offsets)
+
+    def settle(self, partition: TopicPartition, position: int) -> list[int]:
+        """Say that a position is committed together with all results before it; returns what it finished."""
+        newest = self._ledger.newest(partition)
+        finished = self._ledger.settle(partition, position)
+        if newest is not None and newest < position - 1:
+            self._consumer.seek(partition, position)  # another daemon got further than we have read
+        return finished
+
+    async def committed(self, partition: TopicPartition) -> int | None:
+        """Ask the broker where the group stands; None: nowhere yet. Waits while it cannot be reached."""
+        position: int | None = await self._consumer.committed(partition)
+        return position
+
     async def commit(self) -> None:
         """Commit all that is done; waits for as long as the broker cannot be reached.
 
@@ -229,14 +258,37 @@ class FrameSource(ConsumerRebalanceListener):
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Begin with the partitions that fall to us."""
-        self._intake.begin(assigned)
+        log.info("partitions assigned", partitions=[f"{name}:{number}" for name, number in sorted(assigned)])
+        if self._transactions is None:
+            self._begin(assigned)
+        else:  # aiokafka sends no heartbeats while it waits for us
+            self._claiming = asyncio.create_task(self._claim(self._transactions, frozenset(assigned)))
+            self._claiming.add_done_callback(self._note_end)
         self._joined.set()
+
+    def _begin(self, partitions: Iterable[TopicPartition]) -> None:
+        self._intake.begin(partitions)
         if self._intake.partitions:
             self._assigned.set()
-        log.info("partitions assigned", partitions=[f"{name}:{number}" for name, number in sorted(assigned)])
+
+    async def _claim(self, transactions: Transactions, partitions: frozenset[TopicPartition]) -> None:
+        """1. fence off whoever had the partitions before  2. read from where they stand now."""
+        await asyncio.gather(*[transactions.claim_in_time(partition) for partition in partitions])
+        for partition in partitions:
+            position = await self.committed(partition)
+            if position is not None:
+                self._consumer.seek(partition, position)
+        self._begin(partitions)
+
+    async def _stop_claiming(self) -> None:
+        if self._claiming is not None:
+            self._claiming.cancel()
+            await asyncio.wait([self._claiming])
 
     async def _release(self, partitions: Iterable[TopicPartition]) -> None:
         """1. take nothing more in  2. let what is in flight be done  3. commit  4. forget."""
+        partitions = frozenset(partitions)
+        await self._stop_claiming()
         self._intake.end()
         self._assigned.clear()
         try:
@@ -250,6 +302,8 @@ class FrameSource(ConsumerRebalanceListener):
         finally:
             self._ledger.forget(partitions)
             self._watch.forget(partitions)
+        if self._transactions is not None:
+            await self._transactions.release(partitions)
 
     async def _wait_for_assignment(self, timeout_s: float) -> None:
         with contextlib.suppress(TimeoutError):

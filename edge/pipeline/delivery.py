@@ -1,13 +1,15 @@
 """The delivery stage: results to Kafka, and only then the frame counts as done."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 import structlog
+from msgspec import structs
 
 from edge.bus.dead_letters import dead_letter
-from edge.bus.publisher import Publisher, Record
+from edge.bus.record import FrameResults, Record
+from edge.bus.sinks import Sink
 from edge.contracts.encoding import encode_record
 from edge.contracts.frame import FrameOrigin
 from edge.contracts.results import Defect, Inspection, ModelReference
@@ -24,20 +26,18 @@ class DeliveryStage:
 
     def __init__(
         self,
-        publisher: Publisher,
+        sink: Sink,
         topics: KafkaSettings,
         metrics: Metrics,
         *,
         model: ModelReference,
         class_names: tuple[str, ...],
-        on_delivered: Callable[[FrameOrigin], None],
     ) -> None:
-        self._publisher = publisher
+        self._sink = sink
         self._topics = topics
         self._metrics = metrics
         self._model = model
         self._class_names = class_names
-        self._on_delivered = on_delivered
 
     async def deliver(self, batch: Batch) -> None:
         """Publish all results of a batch and wait until the broker has acknowledged them.
@@ -50,18 +50,15 @@ class DeliveryStage:
             self._inspection(work, len(found)) for work, found in zip(batch.works, defects, strict=True)
         ]
         started_at = time.perf_counter()
-        await self._publisher.publish(
+        delivered = await self._sink.deliver(
             [
-                record
+                FrameResults(work.raw.origin, list(self._records(work, found, inspection)))
                 for work, found, inspection in zip(batch.works, defects, inspections, strict=True)
-                for record in self._records(work, found, inspection)
             ]
         )
         publish_s = time.perf_counter() - started_at
-        for work in batch.works:
-            self._on_delivered(work.raw.origin)
-        self._count(batch, defects, inspections, publish_s)
-        _log_batch(batch, defects, inspections, publish_s)
+        self._count(batch, defects, inspections, publish_s, delivered)
+        _log_batch(batch, defects, inspections, publish_s, delivered)
 
     def _defects(self, work: Work) -> Iterator[Defect]:
         if work.detections is not None and work.metadata is not None:
@@ -93,17 +90,24 @@ class DeliveryStage:
         if work.error is not None:
             yield dead_letter(self._topics.dead_letter_topic, work.raw, work.error)
         for defect in defects:
-            yield Record(self._topics.defects_topic, key=key, value=encode_record(defect))
+            yield _defect_record(self._topics.defects_topic, key, defect)
         yield Record(self._topics.inspections_topic, key=key, value=encode_record(inspection))
 
     def _count(
-        self, batch: Batch, defects: list[list[Defect]], inspections: list[Inspection], publish_s: float
+        self,
+        batch: Batch,
+        defects: list[list[Defect]],
+        inspections: list[Inspection],
+        publish_s: float,
+        delivered: frozenset[FrameOrigin],
     ) -> None:
         metrics, now = self._metrics, datetime.now(UTC)
         metrics.batch_frames.observe(len(batch.works))
         metrics.stage_seconds.labels("infer").observe(batch.infer_s)
         metrics.stage_seconds.labels("publish").observe(publish_s)
         for work, found, inspection in zip(batch.works, defects, inspections, strict=True):
+            if work.raw.origin not in delivered:
+                continue  # its partition was given up: who has it now counts it
             reference, is_known = work.reference, work.metadata is not None
             who = metrics.camera_labels(reference.line, reference.camera, is_known=is_known)
             metrics.frames.labels(*who, inspection.outcome).inc()
@@ -120,8 +124,22 @@ class DeliveryStage:
                 metrics.dead_letters.labels(work.error.reason).inc()
 
 
+def _defect_record(topic: str, key: bytes, defect: Defect) -> Record:
+    """A mask can be larger than the broker takes: then the defect is published without its pixels."""
+    return Record(
+        topic,
+        key=key,
+        value=encode_record(defect),
+        substitute=lambda _: Record(topic, key=key, value=encode_record(structs.replace(defect, mask=None))),
+    )
+
+
 def _log_batch(
-    batch: Batch, defects: list[list[Defect]], inspections: list[Inspection], publish_s: float
+    batch: Batch,
+    defects: list[list[Defect]],
+    inspections: list[Inspection],
+    publish_s: float,
+    delivered: frozenset[FrameOrigin],
 ) -> None:
     """One canonical line a batch: what came in, what it cost, what came out."""
     outcomes = [inspection.outcome for inspection in inspections]
@@ -129,6 +147,7 @@ def _log_batch(
         "batch",
         batch=batch.number,
         frames=len(batch.works),
+        given_up=len(batch.works) - len(delivered),
         failed=outcomes.count("failed"),
         defects=sum(len(found) for found in defects),
         cameras=sorted({work.reference.camera for work in batch.works}),

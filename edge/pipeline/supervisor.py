@@ -83,7 +83,9 @@ class Pipeline:
         except ExceptionGroup as failed:
             raise failed.exceptions[0] from failed  # the stage that failed first ended the others
         finally:
+            stages.cancel()
             stopped.cancel()
+            await asyncio.wait({stages, stopped})
             self._decoding.close()
             self._inference.close()
 

@@ -138,7 +138,7 @@ async def test_closing_does_not_wait_for_a_broker_that_is_gone(
     broker: MockCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When publishing is cancelled while the broker is gone, closing takes no longer than its limit."""
-    monkeypatch.setattr("edge.bus.publisher._CLOSE_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("edge.bus.producing._CLOSE_TIMEOUT_S", 0.1)
     async with asyncio.timeout(5), Publisher(settings_of(broker)) as publisher:
         broker.set_down()
         with pytest.raises(TimeoutError):

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.bus.publisher import Record
+from edge.bus.record import Record
+from edge.bus.sinks import AtLeastOnce
 from edge.contracts import FrameOrigin, Inspection, ModelReference, RawFrame
 from edge.contracts.encoding import decode_record
 from edge.errors import DrainTimeoutError, PublishError
@@ -52,6 +53,10 @@ class ListedSource:
         given, self.waiting = self.waiting[:max_frames], self.waiting[max_frames:]
         self.taken += len(given)
         return given
+
+    def due(self, _: object, offsets: Sequence[int]) -> Sequence[int]:
+        """Nothing is given up here."""
+        return offsets
 
     def done(self, origin: FrameOrigin) -> None:
         """Remember."""
@@ -137,12 +142,11 @@ def pipeline_of(
         decoding=CountingDecoding(Identifier("line-1", CAMERAS), threads=2, max_pixels=10**6),
         inference=InferenceStage(runtime),
         delivery=DeliveryStage(
-            publisher,  # type: ignore[arg-type] # stands in for Kafka
+            AtLeastOnce(publisher, source),  # type: ignore[arg-type] # they stand in for Kafka
             KAFKA,
             metrics,
             model=ModelReference("fake", "0"),
             class_names=runtime.class_names,
-            on_delivered=source.done,
         ),
         settings=PipelineSettings(
             max_batch=4,
