@@ -144,3 +144,4 @@ class Pipeline:
                 async with asyncio.timeout(self._settings.commit_interval_ms / 1000):
                     await delivered.wait()
             await self._source.commit()
+        await self._source.commit()  # the one before may have begun before the last frame was delivered
