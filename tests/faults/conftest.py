@@ -55,10 +55,15 @@ def delivery(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def settings(broker: KafkaBroker, delivery: str) -> Settings:
     """A line with three cameras and the fake runtime, its topics its own."""
+    return await a_line(broker.bootstrap_servers, delivery)
+
+
+async def a_line(bootstrap_servers: str, delivery: str) -> Settings:
+    """Create the topics of a line of its own."""
     run = uuid4().hex[:8]
     kafka = KafkaSettings.model_validate(
         {
-            "bootstrap_servers": broker.bootstrap_servers,
+            "bootstrap_servers": bootstrap_servers,
             "group_id": f"daemon-{run}",
             "delivery": delivery,
             "frame_topics": [f"frames.{run}-cam{number}" for number in (1, 2, 3)],

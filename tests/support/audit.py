@@ -27,6 +27,7 @@ class Account:
 
     frames: int
     inspections: Sequence[Inspection]
+    defects: Sequence[Defect]
     duplicates: Sequence[str]
     lost: Sequence[str]
     unequal: Sequence[str]
@@ -52,6 +53,7 @@ async def audit(kafka: KafkaSettings) -> Account:
     return Account(
         frames=len(frames),
         inspections=list(by_id.values()),
+        defects=list({defect.id: defect for defect in defects}.values()),
         duplicates=[each for each, number in copies.items() for _ in range(number - 1)],
         lost=[frame for frame in frames if frame not in copies],
         unequal=_unequal([msgspec.structs.replace(each, **_WHENEVER) for each in inspections])

@@ -3,13 +3,16 @@
 import contextlib
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Self
 
 import docker
 from docker.errors import DockerException
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
+from testcontainers.core.network import Network
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
 # testcontainers would start a container of its own that removes ours should we be killed. Its image is one
@@ -51,6 +54,27 @@ def free_port() -> int:
         return port
 
 
+@dataclass(frozen=True)
+class Place:
+    """A broker's place in a cluster: which of how many it is, and the network between them."""
+
+    node: int
+    nodes: int
+    network: Network
+
+    @property
+    def host(self) -> str:
+        """Name of the container, by which the others find it."""
+        return f"{self.network.name}-{self.node}"
+
+    @property
+    def voters(self) -> str:
+        """All controllers."""
+        return ",".join(
+            f"{node}@{self.network.name}-{node}:{_CONTROLLER_PORT}" for node in range(1, self.nodes + 1)
+        )
+
+
 class KafkaBroker:
     """One broker, its own controller, on ports of 127.0.0.1 that stay the same when it is started again.
 
@@ -59,6 +83,7 @@ class KafkaBroker:
             be ours (a proxy's). Our own port of such a listener is ``ports[name]``.
         settings: further settings, by the image's names (``KAFKA_LOG_RETENTION_MS``).
         files: texts to put into the container, by path.
+        place: this broker's place in a cluster.
     """
 
     def __init__(
@@ -66,6 +91,7 @@ class KafkaBroker:
         listeners: Mapping[str, int] | None = None,
         settings: Mapping[str, str] | None = None,
         files: Mapping[str, str] | None = None,
+        place: "Place | None" = None,
     ) -> None:
         names = ["PLAINTEXT", *(listeners or {})]
         self.ports = {name: free_port() for name in names}
@@ -78,7 +104,7 @@ class KafkaBroker:
             )
         )
         environment = {
-            "KAFKA_NODE_ID": "1",
+            "KAFKA_NODE_ID": str(place.node if place else 1),
             "KAFKA_PROCESS_ROLES": "broker,controller",
             "KAFKA_LISTENERS": ",".join(
                 [f"{name}://:{port}" for name, port in inside.items()]
@@ -86,14 +112,14 @@ class KafkaBroker:
             ),
             "KAFKA_ADVERTISED_LISTENERS": ",".join(
                 [f"{name}://127.0.0.1:{port}" for name, port in advertised.items()]
-                + [f"INSIDE://localhost:{_INSIDE_PORT}"]
+                + [f"INSIDE://{place.host if place else 'localhost'}:{_INSIDE_PORT}"]
             ),
             "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
             "KAFKA_INTER_BROKER_LISTENER_NAME": "INSIDE",
             "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": ",".join(
                 f"{name}:PLAINTEXT" for name in ("CONTROLLER", "INSIDE", *names)
             ),
-            "KAFKA_CONTROLLER_QUORUM_VOTERS": f"1@localhost:{_CONTROLLER_PORT}",
+            "KAFKA_CONTROLLER_QUORUM_VOTERS": place.voters if place else f"1@localhost:{_CONTROLLER_PORT}",
             "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
             "KAFKA_OFFSETS_TOPIC_NUM_PARTITIONS": "4",
             "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
@@ -117,6 +143,8 @@ class KafkaBroker:
             self._container.with_env(name, value)
         for name, port in inside.items():
             self._container.ports[port] = ("127.0.0.1", self.ports[name])
+        if place is not None:
+            self._container.with_name(place.host).with_network(place.network)
         for path, text in self._files.items():
             self._container.with_copy_into_container(text.encode(), path)
 
@@ -169,3 +197,16 @@ class KafkaBroker:
     def unpause(self) -> None:
         """Let it go on."""
         self._container.get_wrapped_container().unpause()
+
+
+@contextlib.contextmanager
+def kafka_cluster(nodes: int, settings: Mapping[str, str]) -> Iterator[Sequence[KafkaBroker]]:
+    """Several brokers that copy from each other; none of them counts as started before most are there."""
+    with Network() as network, ThreadPoolExecutor(nodes) as side_by_side, contextlib.ExitStack() as stack:
+        brokers = [
+            KafkaBroker(settings=settings, place=Place(node, nodes, network)) for node in range(1, nodes + 1)
+        ]
+        for broker in brokers:
+            stack.push(broker)
+        list(side_by_side.map(KafkaBroker.__enter__, brokers))
+        yield brokers
