@@ -109,7 +109,5 @@ def hold(rounds: int, first: int, black_box: Path) -> dict[str, Any]:
 
 def last_record(black_box: Path) -> str:
     """The record that was being judged, to be kept in the corpus."""
-    kept = Path(black_box.name).absolute().with_suffix(".pickle")
-    kept.write_bytes(black_box.read_bytes())
     raw = pickle.loads(black_box.read_bytes())  # noqa: S301 - we wrote it
-    return f"{raw!r:.3000} (whole: {kept})"
+    return f"{raw!r:.3000} (pickled in {black_box})"
