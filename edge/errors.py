@@ -35,6 +35,8 @@ StripsightError
 
 from typing import ClassVar
 
+_DETAIL_CHARACTERS = 1000  # an error may quote what it stumbled over
+
 
 class StripsightError(Exception):
     """Root of the tree; ``retriable`` tells whether the same call may succeed later."""
@@ -94,6 +96,11 @@ class FrameError(StripsightError):
     """One frame cannot be inspected; ``reason`` labels its dead letter and its inspection record."""
 
     reason: ClassVar[str] = "bad_frame"
+
+    @property
+    def detail(self) -> str:
+        """The message as records tell it: not endless, and of characters that UTF-8 can tell."""
+        return str(self)[:_DETAIL_CHARACTERS].encode(errors="replace").decode()
 
 
 class UnreadableRecordError(FrameError):

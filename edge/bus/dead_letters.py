@@ -15,7 +15,7 @@ ERROR = "stripsight-error"
 
 OMITTED = "stripsight-omitted"
 
-_ERROR_CHARACTERS = 1000  # an error may quote what it stumbled over
+_REFUSAL_CHARACTERS = 1000
 _LONGEST_BARE_KEY_BYTES = 1024  # a key names a camera; one much longer may be what the broker refused
 
 
@@ -34,7 +34,7 @@ def dead_letter(topic: str, frame: RawFrame, error: FrameError) -> Record:
             ORIGIN_OFFSET: str(origin.offset),
             ORIGIN_TIMESTAMP: str(frame.timestamp_ms),
             REASON: error.reason,
-            ERROR: str(error)[:_ERROR_CHARACTERS],
+            ERROR: error.detail,
         }
     )
     return Record(
@@ -54,7 +54,7 @@ def _bare(topic: str, frame: RawFrame, told: Headers, refusal: str) -> Record:
     if key is not None and len(key) > _LONGEST_BARE_KEY_BYTES:
         omitted.append(f"key of {len(key)} bytes")
         key = None
-    text = f"{', '.join(omitted)}: {refusal}"[:_ERROR_CHARACTERS]
+    text = f"{', '.join(omitted)}: {refusal}"[:_REFUSAL_CHARACTERS]
     return Record(topic, value=None, key=key, headers=told + _as_headers({OMITTED: text}))
 
 

@@ -1,20 +1,16 @@
 """From the bytes of a frame to its pixels."""
 
-import cv2
 import numpy as np
-import numpy.typing as npt
-import simplejpeg
 
-from edge.contracts.image_header import JPEG, MONO8, PNG, UNKNOWN, ImageHeader, read_image_header, sniff
+from edge.contracts.image_header import JPEG, MONO8, PNG, UNKNOWN, read_image_header, sniff
 from edge.errors import ContentTypeError, CorruptImageError, EmptyFrameError, FrameSizeError
-from edge.pipeline.png import check_chunks
+from edge.pipeline.jpeg import decode_jpeg
+from edge.pipeline.png import decode_png
+from edge.vision.runtime import Image
 
-Image = npt.NDArray[np.uint8]
+__all__ = ["Image", "decode_image"]
 
 _ALIASES = {"image/jpg": JPEG, "image/pjpeg": JPEG, UNKNOWN: ""}
-
-# What OpenCV cannot decode is told to us, and belongs in our log and not beside it.
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def decode_image(
@@ -53,7 +49,7 @@ def decode_image(
     if header is None:
         raise CorruptImageError(f"{kind}: {len(value)} bytes without a readable header")
     _check_size(header.width_px, header.height_px, max_pixels)
-    image = _decode_jpeg(value, header) if header.content_type == JPEG else _decode_png(value, header)
+    image = decode_jpeg(value, grey=header.grey) if header.content_type == JPEG else decode_png(value)
     if image.shape[:2] != (header.height_px, header.width_px):
         raise CorruptImageError(f"{kind}: {image.shape[:2]} pixels where the header says otherwise")
     return image
@@ -86,25 +82,3 @@ def _decode_mono8(value: bytes, width: int | None, height: int | None, max_pixel
     if len(value) != width * height:
         raise FrameSizeError(f"{MONO8}: {len(value)} bytes are not {width} x {height} pixels")
     return np.frombuffer(value, np.uint8).reshape(height, width)
-
-
-def _decode_jpeg(value: bytes, header: ImageHeader) -> Image:
-    try:
-        if header.grey:
-            return simplejpeg.decode_jpeg(value, colorspace="GRAY", strict=True)[..., 0]
-        return simplejpeg.decode_jpeg(value, colorspace="BGR", strict=True)
-    except ValueError as error:
-        raise CorruptImageError(f"{JPEG}: {error}") from None
-
-
-def _decode_png(value: bytes, header: ImageHeader) -> Image:
-    # A camera's pixels lie as they were taken: an orientation in the file would turn the strip.
-    check_chunks(value)
-    flags = cv2.IMREAD_IGNORE_ORIENTATION | (cv2.IMREAD_GRAYSCALE if header.grey else cv2.IMREAD_COLOR)
-    try:
-        image = cv2.imdecode(np.frombuffer(value, np.uint8), flags)
-    except cv2.error as error:
-        raise CorruptImageError(f"{PNG}: {error.err}") from None
-    if image is None:
-        raise CorruptImageError(f"{PNG}: damaged")
-    return image.astype(np.uint8, copy=False)

@@ -75,7 +75,7 @@ class DeliveryStage:
             frame=work.reference,
             outcome="failed" if work.error else "inspected",
             reason=work.error.reason if work.error else None,
-            detail=str(work.error) if work.error else None,
+            detail=work.error.detail if work.error else None,
             inspected_at=datetime.now(UTC),
             times=work.times(),
             defects=defects,

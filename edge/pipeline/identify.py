@@ -11,6 +11,7 @@ from edge.errors import EmptyFrameError, UnknownCameraError, UnreadableRecordErr
 from edge.settings import CameraSettings
 
 _UNCONFIGURED = CameraSettings()
+_LONGEST_NAME = 200  # of a camera in records; a key may be longer, and so may a topic
 _LATEST_MS = datetime(9999, 1, 1, tzinfo=UTC).timestamp() * 1000
 
 
@@ -85,7 +86,7 @@ def _camera_of(raw: RawFrame) -> str:
     except UnicodeDecodeError:
         named = ""
     usable = named if named.isprintable() else ""
-    return usable[:200] or raw.origin.topic.rpartition(".")[2] or raw.origin.topic
+    return (usable or raw.origin.topic.rpartition(".")[2] or raw.origin.topic)[:_LONGEST_NAME]
 
 
 def _position(

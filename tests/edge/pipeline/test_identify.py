@@ -8,6 +8,8 @@ import pytest
 
 from edge.contracts import FrameMetadata, FrameOrigin, RawFrame
 from edge.contracts.cloudevents import encode_headers
+from edge.contracts.encoding import decode_record, encode_record
+from edge.contracts.results import FrameReference
 from edge.errors import (
     ContentTypeError,
     EmptyFrameError,
@@ -86,6 +88,13 @@ def test_bytes_that_nobody_named_are_told_as_such() -> None:
 def test_without_a_readable_key_the_topic_names_the_camera(key: bytes | None) -> None:
     """frames.cam1 is camera cam1."""
     assert Identifier("line-1", CAMERAS).identify(raw_frame(key=key)).metadata.camera == "cam1"
+
+
+@pytest.mark.parametrize(("topic", "key"), [("frames." + 240 * "x", None), ("frames.cam1", 300 * b"x")])
+def test_a_name_is_as_long_as_records_allow(topic: str, key: bytes | None) -> None:
+    """A topic or a key that is longer gives a camera that every reader of inspections takes."""
+    reference = Identifier("line-1", CAMERAS).reference(raw_frame(topic=topic, key=key))
+    assert decode_record(encode_record(reference), FrameReference).camera == 200 * "x"
 
 
 def test_an_unknown_camera_is_told_what_it_lacks() -> None:
