@@ -189,11 +189,22 @@ class KafkaSettings(_Section):
             raise ValueError("ssl_key_file needs ssl_cert_file, the certificate of that key")
         if self.ssl_key_password and not self.ssl_key_file:
             raise ValueError("ssl_key_password needs ssl_key_file, which it opens")
-        if self.ssl_cert_file and not self.security_protocol.endswith("SSL"):
-            raise ValueError(
-                f"ssl_cert_file is of no use with security_protocol {self.security_protocol}, "
-                "which does not encrypt; with SSL or SASL_SSL it is"
-            )
+        return self
+
+    @model_validator(mode="after")
+    def _tls_is_meant(self) -> "KafkaSettings":
+        """Who names certificates expects encryption; a token endpoint has it whatever the broker has."""
+        is_for_tokens = self.sasl_mechanism == "OAUTHBEARER"
+        of_tls = {
+            "ssl_cert_file": self.ssl_cert_file,
+            "ssl_ca_file": None if is_for_tokens else self.ssl_ca_file,
+        }
+        for name, file in of_tls.items():
+            if file and not self.security_protocol.endswith("SSL"):
+                raise ValueError(
+                    f"{name} is of no use with security_protocol {self.security_protocol}, which does not "
+                    "encrypt; SSL and SASL_SSL do"
+                )
         return self
 
 

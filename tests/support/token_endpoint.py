@@ -39,8 +39,8 @@ class TokenSigner:
 class TokenEndpoint:
     """An HTTP server that gives tokens to the one client it knows, while in its ``async with``.
 
-    ``url`` is where to ask, ``issued`` are its tokens so far, ``forms`` what it was asked with. ``answer``, where set, makes what it
-    says instead, whoever asks. A lifetime of None is that of an endpoint which does not tell it.
+    ``url`` is where to ask, ``issued`` are its tokens so far, ``forms`` what it was asked with. ``answer``,
+    where set, makes what it says instead, whoever asks. With a lifetime of None it does not tell any.
     """
 
     def __init__(
