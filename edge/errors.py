@@ -11,7 +11,7 @@ StripsightError
 │   │   └── RunsError               the text of a mask is no list of runs within its picture
 │   ├── ImageSourceError        images to publish or inspect: none there, or one that is no image
 │   ├── MissingTopicError       a topic that neither exists nor may be created
-│   ├── AuthenticationError     the broker refuses our login, or we its certificate
+│   ├── AuthenticationError     the broker or its token endpoint refuses us, or we its certificate
 │   └── PortInUseError          the HTTP port is taken
 ├── FrameError                  one frame is bad; its neighbours go on; reason "bad_frame" if none below
 │   ├── UnreadableRecordError       reason "unreadable_record"

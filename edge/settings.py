@@ -5,8 +5,10 @@ the defaults below. How the sources are read, and how a wrong setting is named: 
 """
 
 import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -63,6 +65,33 @@ def _checked_ports(hosts: str) -> str:
 
 Hosts = Annotated[str, Field(pattern=_HOSTS), AfterValidator(_checked_ports)]
 
+
+def _check_token_url(url: str) -> None:
+    """Refuse an address that would tell a secret; it is not quoted, since one may stand in it."""
+    try:
+        parts = urlsplit(url)
+        is_whole = bool(parts.hostname) and parts.port != 0 and not parts.fragment
+    except ValueError:  # its words may quote a password
+        is_whole = False
+    if not is_whole:
+        raise ValueError("sasl_oauth_token_url is no URL of a token endpoint, such as https://host:port/path")
+    if "@" in parts.netloc:
+        raise ValueError("sasl_oauth_token_url names a user; that belongs to sasl_username and sasl_password")
+    if parts.scheme != "https" and not _is_local_http(parts):
+        raise ValueError(
+            "sasl_oauth_token_url is not https, which would send the secret in the clear; "
+            "http is for this machine alone (localhost, 127.0.0.1, ::1)"
+        )
+
+
+def _is_local_http(parts: SplitResult) -> bool:
+    try:
+        is_local = parts.hostname == "localhost" or ip_address(parts.hostname or "").is_loopback
+    except ValueError:  # a name
+        is_local = False
+    return parts.scheme == "http" and is_local
+
+
 RegularExpression = Annotated[
     str, Field(json_schema_extra={"format": "regex"}), AfterValidator(_checked_pattern)
 ]
@@ -111,16 +140,33 @@ class KafkaSettings(_Section):
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         default="PLAINTEXT", description="encryption and login"
     )
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
-        default="PLAIN", description="how to log in"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = Field(
+        default="PLAIN", description="how to log in; OAUTHBEARER: with a token, by client credentials"
     )
-    sasl_username: str | None = Field(default=None, description="of the daemon's account")
+    sasl_username: str | None = Field(
+        default=None, description="of the daemon's account; OAUTHBEARER: the client's id"
+    )
     sasl_password: SecretStr | None = Field(
-        default=None, description="of the daemon's account; better in the environment than in the file"
+        default=None,
+        description="of the daemon's account; OAUTHBEARER: the client's secret; better in the environment "
+        "than in the file",
+    )
+    sasl_oauth_token_url: str | None = Field(
+        default=None, description="OAUTHBEARER: where tokens come from; https, or http on this machine"
+    )
+    sasl_oauth_scope: str | None = Field(
+        default=None, description="OAUTHBEARER: what the token is asked for; several are separated by spaces"
     )
     ssl_ca_file: Path | None = Field(
-        default=None, description="PEM file of the authority that signed the brokers"
+        default=None,
+        description="PEM file of the authorities that signed the brokers, and the token endpoint; "
+        "default: the system's",
     )
+    ssl_cert_file: Path | None = Field(
+        default=None, description="PEM file of the daemon's own certificate, for brokers that ask for one"
+    )
+    ssl_key_file: Path | None = Field(default=None, description="PEM file of the key to that certificate")
+    ssl_key_password: SecretStr | None = Field(default=None, description="of that key, if it is encrypted")
     session_timeout_ms: Annotated[int, Field(ge=1000)] = Field(
         default=10_000, description="after so long without a heartbeat a daemon's cameras go to another one"
     )
@@ -134,6 +180,44 @@ class KafkaSettings(_Section):
             raise ValueError(
                 f"security_protocol {self.security_protocol} needs sasl_username and sasl_password"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _oauth_is_complete(self) -> "KafkaSettings":
+        if self.sasl_oauth_token_url is not None:
+            _check_token_url(self.sasl_oauth_token_url)
+            if self.sasl_mechanism != "OAUTHBEARER":  # the broker would get the secret of the token endpoint
+                raise ValueError(
+                    f"sasl_oauth_token_url is for sasl_mechanism OAUTHBEARER, not {self.sasl_mechanism}"
+                )
+        elif self.sasl_mechanism == "OAUTHBEARER":
+            raise ValueError("sasl_mechanism OAUTHBEARER needs sasl_oauth_token_url")
+        return self
+
+    @model_validator(mode="after")
+    def _certificate_is_complete(self) -> "KafkaSettings":
+        if self.ssl_cert_file and not self.ssl_key_file:
+            raise ValueError("ssl_cert_file needs ssl_key_file, the key to that certificate")
+        if self.ssl_key_file and not self.ssl_cert_file:
+            raise ValueError("ssl_key_file needs ssl_cert_file, the certificate of that key")
+        if self.ssl_key_password and not self.ssl_key_file:
+            raise ValueError("ssl_key_password needs ssl_key_file, which it opens")
+        return self
+
+    @model_validator(mode="after")
+    def _tls_is_meant(self) -> "KafkaSettings":
+        """Who names certificates expects encryption; a token endpoint has it whatever the broker has."""
+        is_for_tokens = self.sasl_mechanism == "OAUTHBEARER"
+        of_tls = {
+            "ssl_cert_file": self.ssl_cert_file,
+            "ssl_ca_file": None if is_for_tokens else self.ssl_ca_file,
+        }
+        for name, file in of_tls.items():
+            if file and not self.security_protocol.endswith("SSL"):
+                raise ValueError(
+                    f"{name} is of no use with security_protocol {self.security_protocol}, which does not "
+                    "encrypt; SSL and SASL_SSL do"
+                )
         return self
 
 

@@ -2,18 +2,24 @@
 
 import re
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import typer
 
 from edge.cli import app
+from edge.configuration import load_settings
 from edge.errors import FrameError
+from edge.settings import KafkaSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 _COMMAND = re.compile(r"(?:\.venv/bin/)?stripsight ([a-z][^`|>#\n]*)")
 _MAKE = re.compile(r"`?make ([a-z]+)(?: ARGS=\"([^\"]*)\")?")
+_SETTINGS = re.compile(r"```toml\n(.*?)```(?:\n+```sh\n(.*?)```)?", re.DOTALL)
+_VARIABLE = re.compile(r"export (STRIPSIGHT_\w+)='([^']*)'")
 _LINK = re.compile(r"\]\((?!http)([^)#]+)\)")
 
 
@@ -27,6 +33,24 @@ def shown_commands() -> list[str]:
     plain = {line for block in code for line in _COMMAND.findall(block)}
     of_demo = {f"demo {args}" for block in code for name, args in _MAKE.findall(block) if name == "demo"}
     return sorted(command.strip() for command in plain | of_demo)
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """A TOML file that a document shows, and the variables of the shell block right behind it."""
+
+    name: str
+    toml: str
+    variables: dict[str, str]
+
+
+def shown_settings() -> list[Snippet]:
+    """Every TOML file of the documents."""
+    return [
+        Snippet(f"{document.stem}-{number}", toml, dict(_VARIABLE.findall(shell)))
+        for document in DOCUMENTS
+        for number, (toml, shell) in enumerate(_SETTINGS.findall(document.read_text()), start=1)
+    ]
 
 
 @pytest.mark.parametrize("command", shown_commands())
@@ -55,6 +79,25 @@ def test_every_reason_of_a_failed_frame_is_explained(document: str) -> None:
     text = (ROOT / "docs" / document).read_text()
     reasons = {error.reason for error in (FrameError, *FrameError.__subclasses__())}
     assert {reason for reason in reasons if f"`{reason}`" not in text} == set()
+
+
+@pytest.mark.parametrize("snippet", shown_settings(), ids=lambda snippet: snippet.name)
+def test_settings_that_are_shown_are_right(snippet: Snippet, tmp_path: Path) -> None:
+    """A TOML file that is shown loads, with the variables that are shown behind it."""
+    file = tmp_path / "stripsight.toml"
+    file.write_text(snippet.toml)
+    load_settings(file, {}, snippet.variables)
+
+
+def test_every_way_to_connect_is_shown() -> None:
+    """Each protocol and each mechanism stands in an example or a sentence of docs/security.md."""
+    text = (ROOT / "docs" / "security.md").read_text()
+    choices = [
+        choice
+        for setting in ("security_protocol", "sasl_mechanism")
+        for choice in get_args(KafkaSettings.model_fields[setting].annotation)
+    ]
+    assert [choice for choice in choices if f'"{choice}"' not in text] == []
 
 
 def test_make_targets_that_are_shown_exist() -> None:

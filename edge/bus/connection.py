@@ -1,6 +1,6 @@
 """What every Kafka client here has in common: address, security, sizes, and the wait for the broker."""
 
-import ssl
+import functools
 from typing import Any, Protocol
 
 import stamina
@@ -9,8 +9,10 @@ from aiokafka.errors import KafkaConnectionError
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from edge.bus.knocking import knock
+from edge.bus.oauth import TokenProvider
 from edge.bus.quiet import quieten
-from edge.errors import BrokerUnreachableError, SettingsError
+from edge.bus.tls import broker_context
+from edge.errors import BrokerUnreachableError
 from edge.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
@@ -28,6 +30,8 @@ LONGEST_FETCH_MS = 100
 _FIRST_WAIT_S = 0.2
 _LONGEST_WAIT_S = 5.0
 
+_TELLING = ("PLAIN", "OAUTHBEARER")  # mechanisms that send the secret itself; SCRAM sends a proof of it
+
 
 class Client(Protocol):
     """What aiokafka's clients have in common."""
@@ -40,7 +44,7 @@ def client_arguments(kafka: KafkaSettings) -> dict[str, Any]:
     """Return the arguments that all of aiokafka's clients take.
 
     Raises:
-        SettingsError: the file of the certificate authority cannot be read.
+        SettingsError: a file of certificates or keys cannot be used.
     """
     arguments: dict[str, Any] = {
         "bootstrap_servers": kafka.bootstrap_servers,
@@ -49,11 +53,9 @@ def client_arguments(kafka: KafkaSettings) -> dict[str, Any]:
         "security_protocol": kafka.security_protocol,
     }
     if kafka.security_protocol.endswith("SSL"):
-        arguments["ssl_context"] = _ssl_context(kafka)
-    if kafka.security_protocol.startswith("SASL") and kafka.sasl_password is not None:
-        arguments["sasl_mechanism"] = kafka.sasl_mechanism
-        arguments["sasl_plain_username"] = kafka.sasl_username
-        arguments["sasl_plain_password"] = kafka.sasl_password.get_secret_value()
+        arguments["ssl_context"] = broker_context(kafka)
+    if kafka.security_protocol.startswith("SASL"):
+        arguments |= _login(kafka)
     return arguments
 
 
@@ -108,13 +110,24 @@ async def start_client(client: Client, kafka: KafkaSettings) -> None:
         raise
 
 
-def _ssl_context(kafka: KafkaSettings) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=kafka.ssl_ca_file)
-    except OSError as error:
-        raise SettingsError(
-            f"kafka.ssl_ca_file: {kafka.ssl_ca_file} is no readable PEM file of certificates: {error}"
-        ) from error
+def _login(kafka: KafkaSettings) -> dict[str, Any]:
+    if kafka.security_protocol == "SASL_PLAINTEXT" and kafka.sasl_mechanism in _TELLING:
+        _warn_of_clear_text(kafka.sasl_mechanism)
+    if kafka.sasl_mechanism == "OAUTHBEARER":
+        return {"sasl_mechanism": "OAUTHBEARER", "sasl_oauth_token_provider": TokenProvider(kafka)}
+    return {
+        "sasl_mechanism": kafka.sasl_mechanism,
+        "sasl_plain_username": kafka.sasl_username,
+        "sasl_plain_password": kafka.sasl_password.get_secret_value() if kafka.sasl_password else None,
+    }
+
+
+@functools.cache  # each of the daemon's clients would say it again
+def _warn_of_clear_text(mechanism: str) -> None:
+    log.warning(
+        "password or token go over the network in the clear; see kafka.security_protocol SASL_SSL",
+        mechanism=mechanism,
+    )
 
 
 def _say_retry(details: RetryDetails) -> None:

@@ -80,7 +80,8 @@ class KafkaBroker:
 
     Args:
         listeners: further listeners: by name the port of 127.0.0.1 that is advertised there, which need not
-            be ours (a proxy's). Our own port of such a listener is ``ports[name]``.
+            be ours (a proxy's); None for ours. Our own port of such a listener is ``ports[name]``.
+        protocols: security protocols of listeners by name; the others are PLAINTEXT.
         settings: further settings, by the image's names (``KAFKA_LOG_RETENTION_MS``).
         files: texts to put into the container, by path.
         place: this broker's place in a cluster.
@@ -88,14 +89,15 @@ class KafkaBroker:
 
     def __init__(
         self,
-        listeners: Mapping[str, int] | None = None,
+        listeners: Mapping[str, int | None] | None = None,
         settings: Mapping[str, str] | None = None,
         files: Mapping[str, str] | None = None,
+        protocols: Mapping[str, str] | None = None,
         place: "Place | None" = None,
     ) -> None:
         names = ["PLAINTEXT", *(listeners or {})]
         self.ports = {name: free_port() for name in names}
-        advertised = self.ports | dict(listeners or {})
+        advertised = {name: (listeners or {}).get(name) or port for name, port in self.ports.items()}
         inside = dict(
             zip(
                 names,
@@ -117,7 +119,8 @@ class KafkaBroker:
             "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
             "KAFKA_INTER_BROKER_LISTENER_NAME": "INSIDE",
             "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": ",".join(
-                f"{name}:PLAINTEXT" for name in ("CONTROLLER", "INSIDE", *names)
+                f"{name}:{(protocols or {}).get(name, 'PLAINTEXT')}"
+                for name in ("CONTROLLER", "INSIDE", *names)
             ),
             "KAFKA_CONTROLLER_QUORUM_VOTERS": place.voters if place else f"1@localhost:{_CONTROLLER_PORT}",
             "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
@@ -158,7 +161,11 @@ class KafkaBroker:
     @property
     def bootstrap_servers(self) -> str:
         """Address of the plain listener."""
-        return f"127.0.0.1:{self.ports['PLAINTEXT']}"
+        return self.address("PLAINTEXT")
+
+    def address(self, listener: str) -> str:
+        """Address of a listener of ours, whatever it advertises."""
+        return f"127.0.0.1:{self.ports[listener]}"
 
     def execute(self, *command: str) -> str:
         """Run a command in the container and return what it printed; it must succeed."""

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import KafkaConnectionError
 from structlog.testing import capture_logs
 
@@ -116,13 +117,16 @@ async def test_tls_to_a_server_without_it_is_said() -> None:
     assert message.endswith("it does not speak TLS there (WRONG_VERSION_NUMBER); see kafka.security_protocol")
 
 
-@pytest.mark.parametrize("protocol", ["PLAINTEXT", "SSL"])
-async def test_a_server_that_hangs_up_is_said(protocol: str) -> None:
+@pytest.mark.parametrize(
+    ("protocol", "hint"),
+    [("PLAINTEXT", ""), ("SSL", ", and kafka.ssl_cert_file should it ask for a certificate")],
+)
+async def test_a_server_that_hangs_up_is_said(protocol: str, hint: str) -> None:
     """A broker that expects TLS, or something that is no broker, closes the connection."""
     async with listening(nothing) as address:
         kafka = KafkaSettings.model_validate({"bootstrap_servers": address, "security_protocol": protocol})
         message = await unreachable(kafka)
-    assert message.endswith(f"{address}: it closed the connection; see kafka.security_protocol")
+    assert message.endswith(f"{address}: it closed the connection; see kafka.security_protocol{hint}")
 
 
 async def test_each_address_has_its_reason() -> None:
@@ -164,7 +168,7 @@ async def test_whatever_went_wrong_is_in_the_message(
     async def failing(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(knocking, "create_conn", failing)
+    monkeypatch.setattr(AIOKafkaConnection, "connect", failing)
     kafka = KafkaSettings(bootstrap_servers="b", security_protocol="SSL")
     with pytest.raises(kind) as raised:
         await knocking.knock(kafka, client_arguments(kafka))

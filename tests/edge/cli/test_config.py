@@ -12,7 +12,7 @@ from edge.cli.config import app
 from edge.configuration import load_settings
 from edge.errors import SettingsError
 
-PASSWORD = "hunter2"  # noqa: S105 # it is what must not show
+PASSWORD, KEY = "hunter2", "opens the key"  # what must not show
 
 
 @pytest.fixture
@@ -31,6 +31,31 @@ def test_show_prints_settings_with_their_sources(cli: CliRunner) -> None:
     assert "# stripsight.toml line 3" in result.stdout
     assert "# environment STRIPSIGHT_KAFKA__SASL_PASSWORD" in result.stdout
     assert PASSWORD not in result.output
+
+
+def test_show_masks_every_secret(cli: CliRunner) -> None:
+    """The password of a key is as secret as that of an account, from whatever source, as TOML and as JSON."""
+    text = f"ssl_cert_file = 'c'\nssl_key_file = 'k'\nssl_key_password = '{KEY}'"
+    Path("stripsight.toml").write_text(f"[kafka]\nsecurity_protocol = 'SSL'\n{text}", encoding="utf-8")
+    shown = [cli.invoke(app, ["show", *options]).output for options in ([], ["--json"])]
+    assert [text.count("**********") for text in shown] == [2, 2]
+    assert [secret for secret in (PASSWORD, KEY) if secret in "".join(shown)] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("ssl_key_password", "ssl_key_password needs ssl_key_file"),
+        ("ssl_key_pasword", "there is no such setting; did you mean kafka.ssl_key_password?"),
+    ],
+)
+def test_check_of_wrong_settings_tells_no_secret(cli: CliRunner, name: str, complaint: str) -> None:
+    """A complaint about a secret, or about what it belongs to, does not quote it."""
+    Path("stripsight.toml").write_text(f"[kafka]\n{name} = '{KEY}'\n", encoding="utf-8")
+    result = cli.invoke(app, ["check"])
+    assert result.exit_code == 2
+    assert complaint in result.stderr
+    assert [secret for secret in (PASSWORD, KEY) if secret in result.output] == []
 
 
 def test_show_as_json_prints_the_settings_alone(cli: CliRunner) -> None:

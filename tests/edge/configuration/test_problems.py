@@ -1,3 +1,4 @@
+import re
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -133,9 +134,71 @@ def test_incomplete_sasl_names_the_settings_that_ask_for_it() -> None:
     )
 
 
+OAUTH = "sasl_mechanism = 'OAUTHBEARER'\nsasl_oauth_token_url = "
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("sasl_mechanism = 'OAUTHBEARER'", "sasl_mechanism OAUTHBEARER needs sasl_oauth_token_url"),
+        ("sasl_oauth_token_url = 'https://a/t'", "is for sasl_mechanism OAUTHBEARER, not PLAIN"),
+        (
+            f"{OAUTH}'http://tokens.mill/t'",
+            "sasl_oauth_token_url is not https, which would send the secret in",
+        ),
+        (f"{OAUTH}'http://127.0.0.1.mill/t'", "sasl_oauth_token_url is not https"),
+        (f"{OAUTH}'ftp://localhost/t'", "sasl_oauth_token_url is not https"),
+        (f"{OAUTH}'tokens.mill/t'", "sasl_oauth_token_url is no URL of a token endpoint"),
+        (f"{OAUTH}'https:///t'", "sasl_oauth_token_url is no URL of a token endpoint"),
+        (f"{OAUTH}'https://tokens.mill:99999/t'", "sasl_oauth_token_url is no URL of a token endpoint"),
+        (f"{OAUTH}'https://[::1/t'", "sasl_oauth_token_url is no URL of a token endpoint"),
+        (f"{OAUTH}'https://edge@tokens.mill/t'", "names a user; that belongs to sasl_username"),
+        ("ssl_cert_file = 'a'", "ssl_cert_file needs ssl_key_file, the key to that certificate"),
+        ("ssl_key_file = 'a'", "ssl_key_file needs ssl_cert_file, the certificate of that key"),
+        ("ssl_key_password = 'a'", "ssl_key_password needs ssl_key_file, which it opens"),
+        (
+            "ssl_cert_file = 'a'\nssl_key_file = 'a'",
+            "ssl_cert_file is of no use with security_protocol PLAINTEXT",
+        ),
+        (
+            "ssl_ca_file = 'a'",
+            "ssl_ca_file is of no use with security_protocol PLAINTEXT, which does not encrypt",
+        ),
+    ],
+)
+def test_security_that_is_incomplete_or_unsafe_is_refused(text: str, expected: str) -> None:
+    """The settings that do not go together are named, with their lines."""
+    message = complaint(f"[kafka]\n{text}")
+    assert expected in message
+    assert re.search(r"^  kafka \(stripsight\.toml line [23][,)]", message, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://tokens.mill/realms/mill/protocol/openid-connect/token?tenant=4",
+        "http://localhost:8080/token",
+        "http://127.0.0.1/token",
+        "http://[::1]:8080/token",
+    ],
+)
+def test_token_endpoints_with_tls_or_on_this_machine_are_allowed(url: str) -> None:
+    """A proxy beside the daemon may be asked without TLS."""
+    flags = {
+        "kafka.sasl_mechanism": "OAUTHBEARER",
+        "kafka.sasl_oauth_token_url": url,
+        "kafka.ssl_ca_file": "a",
+    }
+    assert load_settings(None, flags, {}).kafka.sasl_oauth_token_url == url
+
+
 @pytest.mark.parametrize(
     ("text", "environ"),
     [
+        (f"[kafka]\n{OAUTH}'https://edge:{SECRET}@tokens.mill/'", {}),
+        (f"[kafka]\n{OAUTH}'https://edge:{SECRET}/'", {}),
+        ("", {"KAFKA__SASL_OAUTH_TOKEN_URL": f"http://edge:{SECRET}@tokens.mill/"}),
+        (f"[kafka]\nssl_key_password = '{SECRET}'", {}),
         (f"[kafka]\nsasl_password = ['{SECRET}']", {}),
         (f"[kafka]\nsasl_pasword = '{SECRET}'", {}),
         (f"kafka = '{SECRET}'", {}),
