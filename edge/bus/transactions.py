@@ -12,7 +12,7 @@ from typing import Self
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, ProducerFenced
+from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 from aiokafka.structs import TopicPartition
 
 from edge.bus.producing import close_producer, enqueue, may_be_sent_again, patiently, start_producer
@@ -21,6 +21,10 @@ from edge.errors import BrokerUnreachableError, BusError, PublishError
 from edge.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
+
+
+# How aiokafka says that its transaction ended by itself while we were about to go on with it.
+_STATE_LOST = (IllegalOperation, AssertionError)
 
 
 class UnclaimedError(BusError):
@@ -99,6 +103,8 @@ class Transactions:
             if self._producers.get(partition) is producer:
                 del self._producers[partition]
             await close_producer(producer)
+            if isinstance(error, _STATE_LOST):
+                raise UnclaimedError(f"{partition.topic}:{partition.partition}: {error!r}") from error
             if isinstance(error, KafkaError):
                 raise _as_bus_error(f"{partition.topic}:{partition.partition}", error) from error
             raise

@@ -3,37 +3,29 @@
 import asyncio
 import contextlib
 import json
-import os
 import signal
 import socket
-import sys
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from typing import TypeVar
 from uuid import uuid4
 
-import cv2
-import numpy as np
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from blockbuster import blockbuster_ctx
-from prometheus_client.parser import text_string_to_metric_families
 
 from consumers.subscription import Subscription
 from edge.bus.publisher import Publisher, Record
 from edge.bus.results import ResultReader
 from edge.bus.topics import ensure_topics
-from edge.contracts import Defect, FrameMetadata, Inspection
-from edge.contracts.cloudevents import encode_headers
+from edge.contracts import Defect, Inspection
 from edge.daemon import Daemon
 from edge.errors import DrainTimeoutError, MissingTopicError, ModelFileError, PortInUseError
 from edge.pipeline.decode import decode_image
 from edge.settings import HttpSettings, KafkaSettings, ModelSettings, PipelineSettings, Settings
 from edge.vision.fake import FakeRuntime
 from tests.support.any_broker import AnyBroker
+from tests.support.line import daemon_process, frame, get, image, running, total
 
 Result = TypeVar("Result", Inspection, Defect)
 
@@ -68,48 +60,6 @@ async def settings(any_broker: AnyBroker) -> Settings:
     )
 
 
-@asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Daemon]:
-    """A daemon that is ready, and that is stopped in order afterwards; it must not block the event loop."""
-    daemon, stop = Daemon(settings), asyncio.Event()
-    with blockbuster_ctx("edge"):
-        serving = asyncio.create_task(daemon.run(stop))
-        ready = asyncio.create_task(daemon.ready.wait())
-        await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
-        ready.cancel()
-        try:
-            if daemon.ready.is_set():
-                yield daemon
-        finally:
-            stop.set()
-            await serving
-
-
-def image(number: int) -> bytes:
-    """A frame like no other."""
-    pixels = np.random.default_rng(number).integers(0, 255, (64, 96), np.uint8)
-    return cv2.imencode(".png", pixels)[1].tobytes()
-
-
-def frame(topic: str, sequence: int, value: bytes) -> Record:
-    """A frame as a camera publishes it: 0.5 mm a pixel, 64 rows a frame."""
-    camera = topic.removeprefix("frames.")
-    metadata = FrameMetadata(
-        line="line-1",
-        camera=camera,
-        coil="C-1",
-        side="top",
-        sequence=sequence,
-        position_mm=sequence * 32.0,
-        offset_mm=100.0,
-        pitch_x_mm=0.5,
-        pitch_y_mm=0.5,
-        captured_at=datetime.now(UTC),
-        content_type="image/png",
-    )
-    return Record(topic, value=value, key=camera.encode(), headers=encode_headers(metadata))
-
-
 def frames_of(topic: str, count: int = FRAMES_A_CAMERA) -> list[Record]:
     """A camera's frames."""
     first = 1000 * len(topic) + 100 * int(topic[-1])
@@ -125,26 +75,6 @@ async def take(subscription: Subscription[Result], count: int) -> list[Result]:
                 taken.append(await anext(subscription))
     assert len(taken) == count, f"{len(taken)} of {count} records in {DEADLINE_S} s, the last: {taken[-1:]}"
     return taken
-
-
-async def get(url: str) -> str:
-    """Fetch a page, as Prometheus does."""
-
-    def fetch() -> str:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - the daemon's own address
-            return str(answer.read().decode())
-
-    return await asyncio.to_thread(fetch)
-
-
-def total(metrics: str, name: str, **labels: str) -> float:
-    """The sum of a metric's samples that carry these labels."""
-    return sum(
-        sample.value
-        for family in text_string_to_metric_families(metrics)
-        for sample in family.samples
-        if sample.name == name and labels.items() <= sample.labels.items()
-    )
 
 
 async def test_frames_in_results_out(settings: Settings) -> None:
@@ -291,27 +221,6 @@ async def test_a_killed_daemon_loses_no_frame(settings: Settings) -> None:
             successor.send_signal(signal.SIGTERM)
             assert await successor.wait() == 0
     assert seen == {(topic, offset) for topic in kafka.frame_topics or [] for offset in range(30)}
-
-
-@asynccontextmanager
-async def daemon_process(settings: Settings) -> AsyncIterator[asyncio.subprocess.Process]:
-    """``stripsight run`` in a process of its own."""
-    environment = {
-        "STRIPSIGHT_KAFKA": settings.kafka.model_dump_json(exclude={"sasl_password"}),
-        "STRIPSIGHT_MODEL": settings.model.model_dump_json(),
-        "STRIPSIGHT_PIPELINE": settings.pipeline.model_dump_json(),
-        "STRIPSIGHT_HTTP": settings.http.model_dump_json(),
-        "STRIPSIGHT_LOG__LEVEL": "warning",
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "edge.cli", "run", env=os.environ | environment
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def proxy_port() -> int:
 
 @pytest.fixture(scope="session")
 def broker(proxy_port: int) -> Iterator[KafkaBroker]:
-    """A broker that may be killed: it is up again when the test ends. Sessions may be as short as a second."""
+    """A broker that may be killed, and is up again when a test ends. Sessions may last a second."""
     if reason := why_no_docker():
         skip_or_fail("docker", reason)
     quick = {"KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS": "1000"}

@@ -13,7 +13,7 @@ SEED = 20_261_129
 
 async def test_daemon_killed_again_and_again(settings: Settings, close: Close) -> None:
     """Kill -9 at random moments, in a row: whoever comes next begins where the results end."""
-    chance = random.Random(SEED)
+    chance = random.Random(SEED)  # noqa: S311 - moments, not secrets
     static = settings.kafka.model_copy(update={"group_instance_id": "edge-1", "session_timeout_ms": 10_000})
     settings = settings.model_copy(update={"kafka": static})
     async with Cameras(settings.kafka) as cameras:

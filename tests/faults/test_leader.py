@@ -17,6 +17,7 @@ from tests.support.kafka_broker import KafkaBroker, kafka_cluster, why_no_docker
 from tests.support.line import Cameras, frame, running
 
 NODES = 3
+CALM = 10  # frames a second and camera: three brokers on two cores copy each record three times
 COPIES = {
     "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "3",
     "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "3",
@@ -71,14 +72,14 @@ async def without(broker: KafkaBroker) -> AsyncIterator[None]:
 async def test_leader_moved(settings: Settings, cluster: Sequence[KafkaBroker], close: Close) -> None:
     """The leader of the audit trail is killed: another one takes over, and the line goes on meanwhile."""
     kafka = settings.kafka
-    async with running(settings) as daemon, Cameras(kafka) as cameras:
+    async with running(settings) as daemon, Cameras(kafka, frames_a_second=CALM) as cameras:
         for _ in range(3 if LONG else 1):
-            await cameras.publish_more(60)
+            await cameras.publish_more(30)
             old = await leader(kafka, kafka.inspections_topic)
             async with without(cluster[old - 1]):
                 while await leader(kafka, kafka.inspections_topic) == old:
                     await cameras.publish_more(3)
-                await cameras.publish_more(60)
+                await cameras.publish_more(30)
                 while sum(daemon.lag().values()) > 30:
                     await cameras.publish_more(1)
         await cameras.finish()
@@ -91,7 +92,11 @@ async def test_dead_letter_topic_that_takes_nothing_for_now(
     """Too few copies can be made, as on full disks: the line waits and loses nothing, and goes on later."""
     kafka = settings.kafka
     topic = (kafka.frame_topics or [])[0]
-    async with running(settings) as daemon, Publisher(kafka) as publisher, Cameras(kafka) as cameras:
+    async with (
+        running(settings) as daemon,
+        Publisher(kafka) as publisher,
+        Cameras(kafka, frames_a_second=CALM) as cameras,
+    ):
         lost = await leader(kafka, topic) % NODES  # not the frames' leader, so that cameras go on
         async with without(cluster[lost]):
             await cameras.publish_more(30)

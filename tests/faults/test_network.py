@@ -42,7 +42,7 @@ async def test_connections_stalled(settings: Settings, proxy: Proxy, close: Clos
 async def test_one_daemon_cut_off_while_another_takes_over(
     settings: Settings, broker: KafkaBroker, proxy: Proxy, close: Close
 ) -> None:
-    """The other daemon takes the cameras; the one that was cut off finds its frames done, and adds nothing."""
+    """The other one takes the cameras; the one that was cut off finds its frames done, and adds nothing."""
     assert broker.bootstrap_servers == settings.kafka.bootstrap_servers
     async with (
         running(behind(proxy, settings)) as cut_off,

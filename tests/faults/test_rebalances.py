@@ -24,7 +24,7 @@ async def test_daemons_join_and_leave(settings: Settings, close: Close) -> None:
 
 
 async def test_a_static_member_comes_back(settings: Settings, close: Close) -> None:
-    """A daemon with a name of its own restarts within its session: the others keep their cameras meanwhile."""
+    """A daemon with a name of its own restarts within its session: the others keep their cameras."""
     named = [
         settings.model_copy(
             update={

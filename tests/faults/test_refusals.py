@@ -62,7 +62,7 @@ async def test_dead_letter_topic_gone_for_now(settings: Settings, broker: KafkaB
 async def test_dead_letters_too_large_for_their_topic(
     settings: Settings, broker: KafkaBroker, close: Close
 ) -> None:
-    """A dead letter that the broker refuses for good is published bare, and the inspections tell of it all."""
+    """A dead letter that the broker refuses for good is published bare; inspections tell of every frame."""
     kafka = settings.kafka
     await configure(broker, kafka.dead_letter_topic, f"max.message.bytes={SMALL_TOPIC_BYTES}")
     topic = (kafka.frame_topics or [])[0]

@@ -132,3 +132,46 @@ def test_partitions_are_independent() -> None:
     ledger.open(OTHER, 3)
     ledger.done(OTHER, 3)
     assert ledger.committable() == {OTHER: 4}
+
+
+def test_only_what_is_next_in_its_partition_is_due() -> None:
+    """What was left over from an assignment that ended cannot get ahead of what is read again."""
+    ledger = OffsetLedger()
+    assert ledger.due(PARTITION, [3]) == []
+    for offset in (3, 4, 6):
+        ledger.open(PARTITION, offset)
+    assert ledger.due(PARTITION, [3, 4]) == [3, 4]
+    assert ledger.due(PARTITION, [1, 3]) == [3]
+    assert ledger.due(PARTITION, [4, 6]) == []
+    ledger.done(PARTITION, 3)
+    assert ledger.due(PARTITION, [3, 4, 6]) == [4, 6]
+    ledger.forget([PARTITION])
+    assert ledger.due(PARTITION, [4, 6]) == []
+
+
+def test_a_settled_position_finishes_what_lies_before_it_and_needs_no_commit() -> None:
+    """Results and position were committed together, by us or by whoever had the partition meanwhile."""
+    ledger = OffsetLedger()
+    for offset in (3, 4, 6):
+        ledger.open(PARTITION, offset)
+    assert ledger.settle(PARTITION, 5) == [3, 4]
+    assert (ledger.in_flight, ledger.position(PARTITION), ledger.committable()) == (1, 5, {})
+    assert ledger.settle(PARTITION, 5) == []
+    assert ledger.settle(PARTITION, 9) == [6]
+    assert (ledger.newest(PARTITION), ledger.committable()) == (8, {})
+    with pytest.raises(OffsetError):
+        ledger.open(PARTITION, 8)
+    ledger.open(PARTITION, 9)
+
+
+@given(runs(), st.integers(0, 210))
+def test_settling_never_goes_back(steps: list[tuple[str, int]], position: int) -> None:
+    """Whatever is settled in between, no position moves back and nothing behind it stays in flight."""
+    ledger = OffsetLedger()
+    for step, offset in steps[: len(steps) // 2]:
+        getattr(ledger, step)(PARTITION, offset)
+    before = ledger.position(PARTITION) or 0
+    ledger.settle(PARTITION, position)
+    after = ledger.position(PARTITION) or 0
+    assert after >= before
+    assert ledger.due(PARTITION, range(position)) == []

@@ -242,3 +242,32 @@ async def test_a_model_that_hangs_does_not_hold_up_the_stop() -> None:
     with pytest.raises(DrainTimeoutError, match="3 frames"):
         await work
     runtime.let_go.set()
+
+
+class SlowlyCommitting(ListedSource):
+    """Begins a commit before the last frame is delivered, and ends it after."""
+
+    def __init__(self, frames: Sequence[RawFrame]) -> None:
+        super().__init__(frames)
+        self.committing = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def commit(self) -> None:
+        """Commit what was done when it was asked to."""
+        done = len(self.done_origins)
+        self.committing.set()
+        await self.go_on.wait()
+        self.committed = done
+
+
+async def test_the_last_commit_comes_after_the_last_frame() -> None:
+    """A commit that was under way when the last frame was delivered does not count as the last one."""
+    source, publisher = SlowlyCommitting(frames(3)), ListedPublisher()
+    async with running(pipeline_of(source, publisher)) as stop:
+        await source.committing.wait()
+        await publisher.wait_for(3)
+        stop.set()
+        while source.in_flight:  # noqa: ASYNC110 - what is in flight has no event
+            await asyncio.sleep(0)
+        source.go_on.set()
+    assert source.committed == 3

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edge.bus.publisher import Record
+from edge.bus.record import FrameResults, Record
 from edge.contracts.encoding import decode_record
 from edge.contracts.frame import FrameOrigin, RawFrame
 from edge.contracts.image_header import read_image_header
@@ -56,12 +56,13 @@ class Court:
             Metrics(),
             model=ModelReference(runtime.model_name, runtime.model_version),
             class_names=runtime.class_names,
-            on_delivered=self._done.append,
         )
 
-    async def publish(self, records: Sequence[Record]) -> None:
+    async def deliver(self, results: Sequence[FrameResults]) -> frozenset[FrameOrigin]:
         """Keep what goes to Kafka."""
-        self._published = list(records)
+        self._published = [record for each in results for record in each.records]
+        self._done += [each.origin for each in results]
+        return frozenset(self._done)
 
     async def judge(self, raw: RawFrame) -> Verdict:
         """Send a record through and look at what comes out.
