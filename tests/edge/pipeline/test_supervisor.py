@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge.bus.publisher import Record
-from edge.contracts import FrameOrigin, Inspection, ModelReference, RawFrame
+from edge.contracts import FrameOrigin, Inspection, RawFrame
 from edge.contracts.encoding import decode_record
 from edge.errors import DrainTimeoutError, PublishError
 from edge.pipeline.decode import Image
@@ -140,8 +140,6 @@ def pipeline_of(
             publisher,  # type: ignore[arg-type] # stands in for Kafka
             KAFKA,
             metrics,
-            model=ModelReference("fake", "0"),
-            class_names=runtime.class_names,
             on_delivered=source.done,
         ),
         settings=PipelineSettings(
