@@ -13,15 +13,15 @@ from edge.bus.sinks import AtLeastOnce, ExactlyOnce, Sink
 from edge.bus.source import FrameSource
 from edge.bus.topics import ensure_topics
 from edge.bus.transactions import Transactions
-from edge.contracts.results import ModelReference
 from edge.pipeline.decoding import DecodingStage
 from edge.pipeline.delivery import DeliveryStage
+from edge.pipeline.exchange import Load, ModelExchange
 from edge.pipeline.identify import Identifier
 from edge.pipeline.inference import InferenceStage
 from edge.pipeline.supervisor import Pipeline
-from edge.pipeline.worker import Worker
+from edge.pipeline.triggers import exchange_when_asked, exchange_when_changed
 from edge.settings import KafkaSettings, ModelSettings, Settings
-from edge.stopping import unless_stopped
+from edge.stopping import beside, unless_stopped
 from edge.telemetry.health import CheckResult, Health
 from edge.telemetry.http import HttpServer
 from edge.telemetry.metrics import Metrics
@@ -31,19 +31,51 @@ from edge.vision.runtime import BUNDLED_MODEL, Runtime, load_runtime
 log = structlog.get_logger(__name__)
 
 
-class Daemon:
-    """One edge daemon. ``ready`` is set once frames would be inspected as soon as they arrive."""
+def load_model(model: ModelSettings) -> Runtime:
+    """Return the runtime that the settings ask for.
 
-    def __init__(self, settings: Settings, *, metrics: Metrics | None = None) -> None:
+    Raises:
+        ModelError: the model folder cannot be served.
+        SettingsError: the device cannot be used here, or an import fails.
+    """
+    if model.runtime == "fake":
+        return FakeRuntime(defects_per_frame=model.fake_defects, delay_ms_per_batch=model.fake_delay_ms)
+    return load_runtime(
+        model.runtime,
+        model.path or BUNDLED_MODEL,
+        device=model.device,
+        precision=model.precision,
+        threads=model.threads,
+        score_threshold=model.score_threshold,
+        imports=model.imports,
+    )
+
+
+class Daemon:
+    """One edge daemon.
+
+    ``ready`` is set once frames would be inspected as soon as they arrive. Whoever sets ``exchange_asked``
+    makes it load its model anew, beside the one that serves.
+    """
+
+    def __init__(
+        self, settings: Settings, *, metrics: Metrics | None = None, load: Load = load_model
+    ) -> None:
         self.settings = settings
         self.metrics = metrics or Metrics()
         self.metrics.build.info({"version": __version__})
         self.ready = asyncio.Event()
         self.http_url = ""
-        self.runtime: Runtime | None = None
+        self.model = ModelExchange(settings.model, load, self.metrics)
+        self.exchange_asked = asyncio.Event()
         self._source: FrameSource | None = None
         self._inference: InferenceStage | None = None
         self.health = Health()
+
+    @property
+    def runtime(self) -> Runtime | None:
+        """The model that looks at the frames, once it is loaded."""
+        return self.model.runtime
 
     def lag(self) -> Mapping[tuple[str, int], int]:
         """Return by (topic, partition) the frames that are not yet inspected and committed."""
@@ -55,22 +87,33 @@ class Daemon:
         Raises:
             ConfigurationError: something that the operator has to mend first.
             DrainTimeoutError: what was in flight could not be finished in time.
+            BrokenModelError: the model fails on everything.
+            StalledModelError: the model is at one batch for longer than ``stall_exit_s``.
         """
         self._register_checks()
         async with AsyncExitStack() as stack:
             pipeline = await unless_stopped(stop, self._start(stack))
             if pipeline is not None:
-                await pipeline.run(stop)
+                async with beside(self._exchange_by_itself()):
+                    await pipeline.run(stop)
         log.info("stopped")
 
     async def _start(self, stack: AsyncExitStack) -> Pipeline:
         """Bring up the parts in the order in which they need each other; health answers from the start."""
         settings, metrics = self.settings, self.metrics
-        http = HttpServer(settings.http.host, settings.http.port, metrics.registry, self.health)
+        stack.callback(self.model.close)
+        http = HttpServer(
+            settings.http.host,
+            settings.http.port,
+            metrics.registry,
+            self.health,
+            model=self.model,
+            token=settings.http.token,
+        )
         self.http_url = (await stack.enter_async_context(http)).url
         log.info("serving metrics and health", url=self.http_url)
-        self.runtime = await _load_and_warm(settings.model)
-        self._describe_model(self.runtime)
+        self._inference = await self.model.start(stall_exit_s=settings.pipeline.stall_exit_s)
+        stack.callback(self._inference.close)
         await wait_for_broker(settings.kafka)
         await ensure_topics(settings.kafka)
         source, sink = await _open_bus(settings.kafka, stack)
@@ -79,7 +122,6 @@ class Daemon:
         await source.ready()
         log.info("ready", topics=sorted({topic for topic, _ in source.assigned}))
         self.ready.set()
-        self._inference = InferenceStage(self.runtime)
         return Pipeline(
             source,
             decoding=DecodingStage(
@@ -92,23 +134,16 @@ class Daemon:
                 sink,
                 settings.kafka,
                 metrics,
-                model=ModelReference(self.runtime.model_name, self.runtime.model_version),
-                class_names=self.runtime.class_names,
             ),
             settings=settings.pipeline,
             metrics=metrics,
         )
 
-    def _describe_model(self, runtime: Runtime) -> None:
-        description = {
-            "name": runtime.model_name,
-            "version": runtime.model_version,
-            "runtime": runtime.name,
-            "device": runtime.device,
-            "precision": runtime.precision,
-        }
-        self.metrics.model.info(description)
-        log.info("model warm", **description)
+    async def _exchange_by_itself(self) -> None:
+        async with asyncio.TaskGroup() as triggers:
+            triggers.create_task(exchange_when_asked(self.model, self.exchange_asked))
+            if self.settings.model.watch:
+                triggers.create_task(exchange_when_changed(self.model))
 
     def _register_checks(self) -> None:
         self.health.add_liveness("inference", self._check_inference)
@@ -146,38 +181,3 @@ async def _open_bus(kafka: KafkaSettings, stack: AsyncExitStack) -> tuple[FrameS
     publisher = await stack.enter_async_context(Publisher(kafka))
     source = await stack.enter_async_context(FrameSource(kafka))
     return source, AtLeastOnce(publisher, source)
-
-
-async def _load_and_warm(model: ModelSettings) -> Runtime:
-    """Load in a thread that a stop need not wait for."""
-
-    def load() -> Runtime:
-        runtime = load_model(model)
-        runtime.warmup()
-        return runtime
-
-    worker = Worker("load")
-    try:
-        return await worker.run(load)
-    finally:
-        worker.close()
-
-
-def load_model(model: ModelSettings) -> Runtime:
-    """Return the runtime that the settings ask for.
-
-    Raises:
-        ModelError: the model folder cannot be served.
-        SettingsError: the device cannot be used here, or an import fails.
-    """
-    if model.runtime == "fake":
-        return FakeRuntime(defects_per_frame=model.fake_defects, delay_ms_per_batch=model.fake_delay_ms)
-    return load_runtime(
-        model.runtime,
-        model.path or BUNDLED_MODEL,
-        device=model.device,
-        precision=model.precision,
-        threads=model.threads,
-        score_threshold=model.score_threshold,
-        imports=model.imports,
-    )

@@ -22,8 +22,13 @@ StripsightError
 │   ├── CorruptImageError           reason "corrupt_image"
 │   ├── FrameSizeError              reason "bad_size"
 │   └── InferenceError              reason "inference_failed"
+│       └── ModelMemoryError            reason "out_of_memory"
+├── ExchangeError               the model was not exchanged; the one before looks on
+│   ├── ExchangeBusyError           another exchange is under way, or the first model still loads; retriable
+│   └── ModelRefusedError           the new model cannot be served; the message says why
 ├── TrainingDivergedError       the loss is not finite; the message names iteration and frames
 ├── BrokenModelError            the model fails on everything; the daemon ends, its frames uncommitted
+├── StalledModelError           the model is at one batch for too long; the daemon ends likewise
 ├── DrainTimeoutError           the daemon stopped with frames in flight; they are read again
 ├── RecordError                 a result record that is not what its schema says
 ├── OutputError                 a file of results could not be written
@@ -151,12 +156,36 @@ class InferenceError(FrameError):
     reason = "inference_failed"
 
 
+class ModelMemoryError(InferenceError):
+    """The model ran out of memory, of its device or of the machine; alone with a frame, on this frame."""
+
+    reason = "out_of_memory"
+
+
+class ExchangeError(StripsightError):
+    """The model was not exchanged; the one before looks at the frames as it did."""
+
+
+class ExchangeBusyError(ExchangeError):
+    """Another exchange is under way, or the first model is still being loaded."""
+
+    retriable = True
+
+
+class ModelRefusedError(ExchangeError):
+    """The new model cannot be served; the message says why."""
+
+
 class TrainingDivergedError(StripsightError):
     """The loss is not finite; the message names iteration, losses and frames."""
 
 
 class BrokenModelError(StripsightError):
     """The model fails on every input, as after a fault of its device; a restart may mend it."""
+
+
+class StalledModelError(StripsightError):
+    """The model has been at one batch for longer than any batch may take; a restart may mend it."""
 
 
 class DrainTimeoutError(StripsightError):

@@ -63,6 +63,16 @@ def _checked_ports(hosts: str) -> str:
     return hosts
 
 
+def _checked_token(token: SecretStr) -> SecretStr:
+    """Hold a token to what a header can carry (RFC 6750, 2.1); the message must not tell it."""
+    if not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", token.get_secret_value()):
+        raise ValueError("a bearer token has letters, digits and -._~+/ alone, and perhaps = at its end")
+    return token
+
+
+# 16 characters of any alphabet are more than can be guessed over a network.
+Token = Annotated[SecretStr, Field(min_length=16, max_length=512), AfterValidator(_checked_token)]
+
 Hosts = Annotated[str, Field(pattern=_HOSTS), AfterValidator(_checked_ports)]
 
 
@@ -237,12 +247,26 @@ class PipelineSettings(_Section):
     stall_timeout_s: PositiveFloat = Field(
         default=60.0, description="a batch that takes longer turns /healthz and /readyz red"
     )
+    stall_exit_s: Annotated[float, Field(ge=0)] = Field(
+        default=300.0,
+        description="a batch that takes even longer ends the daemon, so that whoever restarts it reads its "
+        "frames again; 0 switches this off",
+    )
     decode_threads: PositiveInt = Field(default=2, description="threads that decode images")
     max_pixels: PositiveInt = Field(default=64 * MEBIBYTE, description="largest frame, in pixels")
     commit_interval_ms: PositiveFloat = Field(default=200.0, description="how often offsets are committed")
     drain_timeout_s: PositiveFloat = Field(
         default=20.0, description="after a stop signal: time to finish what is in flight"
     )
+
+    @model_validator(mode="after")
+    def _stalls_are_seen_before_they_end_it(self) -> "PipelineSettings":
+        if 0 < self.stall_exit_s <= self.stall_timeout_s:
+            raise ValueError(
+                f"stall_exit_s, {self.stall_exit_s:g}, must be larger than stall_timeout_s, "
+                f"{self.stall_timeout_s:g}, or 0"
+            )
+        return self
 
 
 class ModelSettings(_Section):
@@ -271,6 +295,13 @@ class ModelSettings(_Section):
     score_threshold: Annotated[float, Field(ge=0, le=1)] | None = Field(
         default=None, description="one threshold for every class, instead of the model's own"
     )
+    watch: bool = Field(
+        default=False, description="exchange the model when the files of its folder have changed"
+    )
+    exchange_timeout_s: PositiveFloat = Field(
+        default=300.0,
+        description="how long a new model may take to load, warm up and pass its trial, before it is refused",
+    )
     fake_delay_ms: Annotated[float, Field(ge=0)] = Field(
         default=0.0, description="fake runtime: time a batch takes"
     )
@@ -280,12 +311,17 @@ class ModelSettings(_Section):
 
 
 class HttpSettings(_Section):
-    """Metrics and health on one port."""
+    """Metrics, health and the model on one port."""
 
     host: str = Field(
         default="127.0.0.1", description="address to listen on; 0.0.0.0 opens it to the network"
     )
     port: Port = Field(default=9108, description="0 takes any free port")
+    token: Token | None = Field(
+        default=None,
+        description="bearer token of whoever may change anything; without one nothing can be changed over "
+        "HTTP; better in the environment than in the file",
+    )
 
 
 class LogSettings(_Section):

@@ -1,7 +1,8 @@
 """Work that an orderly end cuts short."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -19,3 +20,16 @@ async def unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, Result])
         for task in (working, stopped):
             task.cancel()
         await asyncio.wait({working, stopped})
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
+    """Let work go on beside the block, and cancel it at the end; what it raised before is raised then."""
+    working = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        working.cancel()
+        await asyncio.wait({working})
+    if not working.cancelled():
+        working.result()

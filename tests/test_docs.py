@@ -77,8 +77,11 @@ def test_links_lead_somewhere(document: Path) -> None:
 def test_every_reason_of_a_failed_frame_is_explained(document: str) -> None:
     """An operator who meets a reason in a record or on a graph finds it in the documents."""
     text = (ROOT / "docs" / document).read_text()
-    reasons = {error.reason for error in (FrameError, *FrameError.__subclasses__())}
-    assert {reason for reason in reasons if f"`{reason}`" not in text} == set()
+    assert {reason for reason in _reasons(FrameError) if f"`{reason}`" not in text} == set()
+
+
+def _reasons(error: type[FrameError]) -> set[str]:
+    return {error.reason}.union(*(_reasons(kind) for kind in error.__subclasses__()))
 
 
 @pytest.mark.parametrize("snippet", shown_settings(), ids=lambda snippet: snippet.name)

@@ -4,7 +4,6 @@ One file a command. Commands import what they run when they run it: ``stripsight
 does not wait for torch.
 """
 
-import sys
 from typing import Annotated
 
 import typer
@@ -13,6 +12,7 @@ from rich.markup import escape
 
 from edge import __version__
 from edge.cli import camera, config, data, demo, evaluate, inspect, report, run, submit, train, watch
+from edge.cli.ending import end
 from edge.errors import ConfigurationError, StripsightError
 
 app = typer.Typer(
@@ -59,4 +59,6 @@ def main() -> None:
         Console(stderr=True).print(
             f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True
         )
-        sys.exit(2 if isinstance(error, ConfigurationError) else 1)
+        end(2 if isinstance(error, ConfigurationError) else 1)
+    except SystemExit as error:
+        end(error.code if isinstance(error.code, int) else int(error.code is not None))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from edge.cli.signals import stop_on_signals
+from edge.cli.signals import on_hangup, stop_on_signals
 from edge.errors import StripsightError
 from edge.settings import Settings
 
@@ -42,7 +42,8 @@ def run(
 
     Flags win over the environment (`STRIPSIGHT_KAFKA__GROUP_ID`), which wins over the TOML file.
     `stripsight config show` prints what counts in the end. Ctrl-C or SIGTERM stops intake, finishes
-    what is in flight, commits and ends; a second one ends at once.
+    what is in flight, commits and ends; a second one ends at once. SIGHUP loads the model anew, beside
+    the one that serves.
     """
     from edge.configuration import load_settings
 
@@ -87,5 +88,6 @@ def serve(settings: Settings) -> None:
 async def _serve(settings: Settings) -> None:
     from edge.daemon import Daemon
 
-    with stop_on_signals() as stop:
-        await Daemon(settings).run(stop)
+    daemon = Daemon(settings)
+    with stop_on_signals() as stop, on_hangup(daemon.exchange_asked.set):
+        await daemon.run(stop)

@@ -1,10 +1,10 @@
-"""Ctrl-C and SIGTERM ask for an orderly end; a second one ends at once."""
+"""Ctrl-C and SIGTERM ask for an orderly end, a second one ends at once; SIGHUP asks for something else."""
 
 import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -29,6 +29,17 @@ def stop_on_signals() -> Iterator[asyncio.Event]:
     finally:
         for number in _SIGNALS:
             loop.remove_signal_handler(number)
+
+
+@contextmanager
+def on_hangup(call: Callable[[], object]) -> Iterator[None]:
+    """Call at each SIGHUP, which otherwise ends a process, until the block is left."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, call)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
 
 
 def _end_at_once(number: int) -> None:

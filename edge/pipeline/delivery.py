@@ -14,7 +14,7 @@ from edge.contracts.encoding import encode_record
 from edge.contracts.frame import FrameOrigin
 from edge.contracts.results import Defect, Inspection, ModelReference
 from edge.pipeline.locate import locate_defects, strip_shown
-from edge.pipeline.work import Batch, Work
+from edge.pipeline.work import Batch, ServedModel, Work
 from edge.settings import KafkaSettings
 from edge.telemetry.metrics import Metrics
 
@@ -29,15 +29,10 @@ class DeliveryStage:
         sink: Sink,
         topics: KafkaSettings,
         metrics: Metrics,
-        *,
-        model: ModelReference,
-        class_names: tuple[str, ...],
     ) -> None:
         self._sink = sink
         self._topics = topics
         self._metrics = metrics
-        self._model = model
-        self._class_names = class_names
 
     async def deliver(self, batch: Batch) -> None:
         """Publish all results of a batch and wait until the broker has acknowledged them.
@@ -45,9 +40,10 @@ class DeliveryStage:
         Raises:
             PublishError: the broker refuses a record for good; none of the batch's frames counts as done.
         """
-        defects = [list(self._defects(work)) for work in batch.works]
+        defects = [list(self._defects(work, batch.model)) for work in batch.works]
         inspections = [
-            self._inspection(work, len(found)) for work, found in zip(batch.works, defects, strict=True)
+            self._inspection(work, len(found), batch.model.reference)
+            for work, found in zip(batch.works, defects, strict=True)
         ]
         started_at = time.perf_counter()
         delivered = await self._sink.deliver(
@@ -60,13 +56,13 @@ class DeliveryStage:
         self._count(batch, defects, inspections, publish_s, delivered)
         _log_batch(batch, defects, inspections, publish_s, delivered)
 
-    def _defects(self, work: Work) -> Iterator[Defect]:
+    def _defects(self, work: Work, model: ServedModel) -> Iterator[Defect]:
         if work.detections is not None and work.metadata is not None:
             yield from locate_defects(
-                work.detections, work.metadata, work.reference, self._model, self._class_names
+                work.detections, work.metadata, work.reference, model.reference, model.class_names
             )
 
-    def _inspection(self, work: Work, defects: int) -> Inspection:
+    def _inspection(self, work: Work, defects: int, model: ModelReference) -> Inspection:
         strip = None
         if work.metadata is not None and work.width_px and work.height_px:
             strip = strip_shown(work.width_px, work.height_px, work.metadata)
@@ -82,7 +78,7 @@ class DeliveryStage:
             width_px=work.width_px,
             height_px=work.height_px,
             strip_mm=strip,
-            model=None if work.error else self._model,
+            model=None if work.error else model,
         )
 
     def _records(self, work: Work, defects: Iterable[Defect], inspection: Inspection) -> Iterator[Record]:

@@ -123,9 +123,9 @@ class Pipeline:
                 break
             self._metrics.batches_in_flight.inc()
             works = [await decoding.work for decoding in batch]
-            infer_s = await self._inference.infer(works)
+            infer_s, model = await self._inference.infer(works)
             self._memory.give_back(sum(decoding.decoded_bytes for decoding in batch))
-            await self._inferred.send(Batch(number, works, infer_s))
+            await self._inferred.send(Batch(number, works, infer_s, model))
         await self._inferred.close()
 
     async def _deliver(self) -> None:

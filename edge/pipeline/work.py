@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from edge.contracts.frame import FrameMetadata, RawFrame
-from edge.contracts.results import FrameReference, StageTimes
+from edge.contracts.results import FrameReference, ModelReference, StageTimes
 from edge.errors import FrameError
 from edge.pipeline.decode import Image
 from edge.vision.detections import Detections
@@ -56,6 +56,14 @@ class Work:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A model that looks at batches, and what it calls its classes."""
+
+    reference: ModelReference
+    class_names: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Batch:
     """Frames that went through the model together, in the order of their intake."""
@@ -63,6 +71,7 @@ class Batch:
     number: int
     works: Sequence[Work]
     infer_s: float
+    model: ServedModel
 
 
 def _milliseconds(seconds: float) -> float:

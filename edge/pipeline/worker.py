@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
+_at_a_call: set[threading.Thread] = set()
+
 _Job = tuple[Callable[[], Any], "asyncio.Future[Any]"]
 
 
@@ -35,13 +37,30 @@ class Worker:
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            call, future = job
-            try:
-                result = call()
-            except Exception as error:  # noqa: BLE001 - it belongs to whoever awaits the call
-                _hand_over(future, future.set_exception, error)
-            else:
-                _hand_over(future, future.set_result, result)
+            _do(*job)
+            del job  # what a call returned, a model perhaps, must not live on until the next one comes
+
+
+def any_at_a_call() -> bool:
+    """Whether a thread is still at a call, perhaps one that was left behind."""
+    return bool(_at_a_call)
+
+
+def _do(call: Callable[[], Any], future: "asyncio.Future[Any]") -> None:
+    _at_a_call.add(threading.current_thread())
+    try:
+        _settle(call, future)
+    finally:
+        _at_a_call.discard(threading.current_thread())
+
+
+def _settle(call: Callable[[], Any], future: "asyncio.Future[Any]") -> None:
+    try:
+        result = call()
+    except Exception as error:  # noqa: BLE001 - it belongs to whoever awaits the call
+        _hand_over(future, future.set_exception, error)
+    else:
+        _hand_over(future, future.set_result, result)
 
 
 def _hand_over(future: "asyncio.Future[Any]", settle: Callable[[Any], None], outcome: object) -> None:

@@ -1,4 +1,4 @@
-"""Metrics and health over HTTP: ``/metrics``, ``/healthz``, ``/readyz``."""
+"""Metrics, health and the model over HTTP: ``/metrics``, ``/healthz``, ``/readyz``, ``/model``."""
 
 import errno
 from collections.abc import Awaitable, Callable
@@ -8,33 +8,50 @@ from typing import Self
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
+from pydantic import SecretStr
 
 from edge.errors import PortInUseError, SettingsError
 from edge.telemetry.health import Health, Report
+from edge.telemetry.model_routes import ModelControl, ModelRoutes
 
 # Answers take milliseconds: a connection that is still busy after 2 s is stuck, and must not hold up the end.
 _SHUTDOWN_TIMEOUT_S = 2.0
+
+# What is asked for is a path; more is nobody's request.
+_LARGEST_BODY_BYTES = 16 * 1024
 
 _INDEX = {
     "/metrics": "metrics in Prometheus' text format or OpenMetrics",
     "/healthz": "whether the daemon lives",
     "/readyz": "whether frames would be inspected as soon as they arrive",
+    "/model": "the model that looks at the frames; POST exchanges it",
 }
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class HttpServer:
-    """Serves a metrics registry and health checks while its context is open.
+    """Serves a metrics registry, health checks and the model while its context is open.
 
-    Port 0 takes any free port; ``port`` and ``url`` tell the one that was taken.
+    Port 0 takes any free port; ``port`` and ``url`` tell the one that was taken. What changes anything needs
+    the ``token``, and is off without one.
     """
 
-    def __init__(self, host: str, port: int, registry: CollectorRegistry, health: Health) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        registry: CollectorRegistry,
+        health: Health,
+        *,
+        model: ModelControl,
+        token: SecretStr | None = None,
+    ) -> None:
         self.host = host
         self.port = port
         self._registry = registry
         self._health = health
+        self._model = ModelRoutes(model, token)
         self._runner = web.AppRunner(
             self._application(), access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT_S
         )
@@ -69,11 +86,13 @@ class HttpServer:
         await self._runner.cleanup()
 
     def _application(self) -> web.Application:
-        application = web.Application(middlewares=[_errors_as_json])
+        application = web.Application(middlewares=[_errors_as_json], client_max_size=_LARGEST_BODY_BYTES)
         application.router.add_get("/", _index)
         application.router.add_get("/metrics", self._metrics)
         application.router.add_get("/healthz", self._healthz)
         application.router.add_get("/readyz", self._readyz)
+        application.router.add_get("/model", self._model.get)
+        application.router.add_post("/model", self._model.post)
         return application
 
     async def _metrics(self, request: web.Request) -> web.Response:

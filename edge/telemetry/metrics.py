@@ -98,6 +98,14 @@ class Metrics:
             registry=self.registry,
         )
         self.model = Info("stripsight_model", "The model that looks at the frames.", registry=self.registry)
+        self.model_exchanges = Counter(
+            "stripsight_model_exchanges",
+            "Attempts to exchange the model: exchanged, or refused with the one before left at work.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        for outcome in ("exchanged", "refused"):
+            self.model_exchanges.labels(outcome)  # from 0 on: the first one is seen by a rate
         self.build = Info("stripsight_build", "The version of the daemon.", registry=self.registry)
 
     def camera_labels(self, line: str, camera: str, *, is_known: bool) -> tuple[str, str]:

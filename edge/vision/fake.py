@@ -54,6 +54,9 @@ class FakeRuntime:
             time.sleep(self.delay_ms_per_batch / MS_PER_S)
         return [self._detect(image) for image in images]
 
+    def close(self) -> None:
+        """Do nothing: there is nothing to give back."""
+
     def _detect(self, image: Image) -> Detections:
         random = np.random.default_rng(zlib.crc32(np.ascontiguousarray(image).data))
         boxes = _boxes(random, self.defects_per_frame, image.shape[0], image.shape[1])

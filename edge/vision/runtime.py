@@ -37,7 +37,11 @@ class Runtime(Protocol):
 
         Raises:
             InferenceError: an image is not of such a shape.
+            ModelMemoryError: memory does not suffice; what the call had taken is free again.
         """
+
+    def close(self) -> None:
+        """Give the model's memory back; nothing is asked of it afterwards."""
 
 
 def load_runtime(

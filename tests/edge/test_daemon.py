@@ -25,7 +25,8 @@ from edge.pipeline.decode import decode_image
 from edge.settings import HttpSettings, KafkaSettings, ModelSettings, PipelineSettings, Settings
 from edge.vision.fake import FakeRuntime
 from tests.support.any_broker import AnyBroker
-from tests.support.line import daemon_process, frame, get, image, running, total
+from tests.support.http import get, total
+from tests.support.line import daemon_process, frame, picture, running
 
 Result = TypeVar("Result", Inspection, Defect)
 
@@ -63,7 +64,7 @@ async def settings(any_broker: AnyBroker) -> Settings:
 def frames_of(topic: str, count: int = FRAMES_A_CAMERA) -> list[Record]:
     """A camera's frames."""
     first = 1000 * len(topic) + 100 * int(topic[-1])
-    return [frame(topic, number, image(first + number)) for number in range(count)]
+    return [frame(topic, number, picture(first + number)) for number in range(count)]
 
 
 async def take(subscription: Subscription[Result], count: int) -> list[Result]:
@@ -243,7 +244,7 @@ async def test_a_model_that_hangs_does_not_keep_the_daemon_alive(
         daemon_process(hanging) as process,
         Publisher(settings.kafka) as publisher,
     ):
-        await publisher.publish([frame(topic, 0, image(0))])
+        await publisher.publish([frame(topic, 0, picture(0))])
         await _until_a_batch_is_in_flight(http.port)
         for number in signals:
             process.send_signal(number)
@@ -272,7 +273,7 @@ async def _stall(settings: Settings) -> None:
     """Give a frame to a model that hangs, and look at the health checks."""
     (topic, _) = settings.kafka.frame_topics or []
     async with running(settings) as daemon, Publisher(settings.kafka) as publisher:
-        await publisher.publish([frame(topic, 0, image(0))])
+        await publisher.publish([frame(topic, 0, picture(0))])
         async with asyncio.timeout(30):
             while daemon.health.liveness().ok:  # noqa: ASYNC110 - a check has no event
                 await asyncio.sleep(0.01)

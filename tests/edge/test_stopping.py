@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from edge.stopping import unless_stopped
+from edge.stopping import beside, unless_stopped
 
 
 async def test_work_that_ends_in_time_gives_its_result() -> None:
@@ -40,3 +40,40 @@ async def test_the_works_error_comes_through() -> None:
 
     with pytest.raises(ValueError, match="bad"):
         await unless_stopped(asyncio.Event(), work())
+
+
+async def test_work_beside_a_block_ends_with_it() -> None:
+    """It runs while the block does, is cancelled at its end, and has tidied up then."""
+    begun, tidied = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            tidied.set()
+
+    async with beside(work()):
+        await begun.wait()
+        assert not tidied.is_set()
+    assert tidied.is_set()
+
+
+async def test_the_error_of_work_beside_a_block_comes_through_at_its_end() -> None:
+    """It is not lost, though the block itself went well."""
+
+    async def work() -> None:
+        raise ValueError("bad")
+
+    with pytest.raises(ValueError, match="bad"):
+        async with beside(work()):
+            await asyncio.sleep(0)
+
+
+async def test_the_error_of_a_block_comes_through() -> None:
+    """The work beside it ends all the same."""
+    work = asyncio.Event()
+    with pytest.raises(ValueError, match="bad"):
+        async with beside(work.wait()):
+            raise ValueError("bad")

@@ -4,8 +4,9 @@ import asyncio
 
 from edge.settings import Settings
 from tests.faults.conftest import LONG, Close
+from tests.support.cameras import Cameras
 from tests.support.kafka_broker import KafkaBroker
-from tests.support.line import Cameras, running
+from tests.support.line import running
 
 GONE_S = 60 if LONG else 3  # a session lasts 2 s
 

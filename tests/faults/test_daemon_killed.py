@@ -5,7 +5,8 @@ import random
 
 from edge.settings import Settings
 from tests.faults.conftest import LONG, Close
-from tests.support.line import Cameras, daemon_process
+from tests.support.cameras import Cameras
+from tests.support.line import daemon_process
 
 KILLS = 50 if LONG else 4
 SEED = 20_261_129

@@ -15,7 +15,8 @@ from edge.errors import OutputError
 from edge.settings import Settings
 from tests.conftest import skip_or_fail
 from tests.faults.conftest import Close
-from tests.support.line import Cameras, running
+from tests.support.cameras import Cameras
+from tests.support.line import running
 
 ROOM_KIB = 64
 

@@ -13,8 +13,9 @@ from edge.bus.publisher import Publisher
 from edge.settings import KafkaSettings, Settings
 from tests.conftest import skip_or_fail
 from tests.faults.conftest import LONG, Close, a_line
+from tests.support.cameras import Cameras
 from tests.support.kafka_broker import KafkaBroker, kafka_cluster, why_no_docker
-from tests.support.line import Cameras, frame, running
+from tests.support.line import frame, running
 
 NODES = 3
 CALM = 10  # frames a second and camera: three brokers on two cores copy each record three times

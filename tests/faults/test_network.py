@@ -2,8 +2,9 @@
 
 from edge.settings import Settings
 from tests.faults.conftest import LONG, Close
+from tests.support.cameras import Cameras
 from tests.support.kafka_broker import KafkaBroker
-from tests.support.line import Cameras, running
+from tests.support.line import running
 from tests.support.proxy import Proxy
 
 

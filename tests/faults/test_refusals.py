@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from edge.bus.publisher import Publisher
 from edge.bus.record import Record
@@ -17,8 +16,9 @@ from edge.vision.detections import Detections
 from edge.vision.fake import FakeRuntime
 from tests.faults.conftest import Close
 from tests.support.audit import Account
+from tests.support.cameras import Cameras
 from tests.support.kafka_broker import KafkaBroker
-from tests.support.line import Cameras, frame, image, running
+from tests.support.line import frame, picture, running
 
 SPOILED_EVERY = 5
 SMALL_TOPIC_BYTES = 300_000  # above what records share a batch for, below one large one
@@ -27,7 +27,7 @@ SMALL_TOPIC_BYTES = 300_000  # above what records share a batch for, below one l
 def spoiled(topic: str, frames: int) -> Iterable[Record]:
     """Frames of which every fifth is cut short."""
     for sequence in range(frames):
-        value = image(sequence)
+        value = picture(sequence)
         yield frame(topic, sequence, value[:50] if sequence % SPOILED_EVERY == 0 else value)
 
 
@@ -90,16 +90,15 @@ class NoisyMasks(FakeRuntime):
 
 
 async def test_defects_too_large_for_their_topic(
-    settings: Settings, broker: KafkaBroker, close: Close, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, broker: KafkaBroker, close: Close
 ) -> None:
     """A defect whose mask makes it larger than the broker takes is published without its mask."""
     kafka = settings.kafka
-    monkeypatch.setattr("edge.daemon.load_model", lambda _: NoisyMasks())
     await configure(broker, kafka.defects_topic, f"max.message.bytes={SMALL_TOPIC_BYTES}")
-    async with running(settings), Publisher(kafka) as publisher:
+    async with running(settings, lambda _: NoisyMasks()), Publisher(kafka) as publisher:
         for number in range(5):
             await publisher.publish(
-                [frame(topic, number, image(number)) for topic in kafka.frame_topics or []]
+                [frame(topic, number, picture(number)) for topic in kafka.frame_topics or []]
             )
         account = await close()
     assert [each.outcome for each in account.inspections] == ["inspected"] * 15

@@ -77,7 +77,8 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _read_safetensors(file: Path) -> dict[str, Any]:
     try:
-        return safetensors.torch.load_file(file)
+        # Not load_file: it maps the file, and who writes over it meanwhile would end the process (SIGBUS).
+        return safetensors.torch.load(file.read_bytes())
     except (safetensors.SafetensorError, OSError) as error:
         raise ModelFileError(f"{file}: cannot be read: {error}") from error
 

@@ -9,7 +9,7 @@ from edge.vision.detections import Detections
 from edge.vision.native.checkpoint import load_weights, read_weights
 from edge.vision.native.layers import fold_norms
 from edge.vision.native.postprocess import to_frame
-from edge.vision.native.rcnn import build_model
+from edge.vision.native.rcnn import GeneralizedRCNN, build_model
 from edge.vision.native.serving import Job, TorchRuntime
 
 
@@ -29,6 +29,7 @@ class NativeRuntime(TorchRuntime):
     """
 
     name = "native"
+    _model: GeneralizedRCNN
 
     def __init__(
         self,

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import structlog
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from edge.errors import SettingsError
+from edge.errors import ModelMemoryError, SettingsError
 from edge.vision.detections import Detections
 from edge.vision.model_folder import read_model_folder
 from edge.vision.native.devices import usable_device
+from edge.vision.native.memory import free_cache, is_out_of_memory
 from edge.vision.native.preprocess import resized_size, to_input
 from edge.vision.runtime import Image, require_image
 
@@ -51,6 +52,7 @@ class TorchRuntime(ABC):
     """
 
     name: str
+    _model: nn.Module
 
     def __init__(
         self,
@@ -86,7 +88,6 @@ class TorchRuntime(ABC):
         side = min(limits.min_size_test or WARMUP_SIDE_PX, limits.max_size_test)
         self.infer([np.zeros((side, side), np.uint8)])
 
-    @torch.inference_mode()
     def infer(self, images: Sequence[Image]) -> list[Detections]:
         """Detect on (H, W) grey or (H, W, 3) BGR images; one entry out for each in.
 
@@ -94,7 +95,29 @@ class TorchRuntime(ABC):
 
         Raises:
             InferenceError: an image is neither (H, W) grey nor (H, W, 3) BGR uint8.
+            ModelMemoryError: memory does not suffice; what the call had taken is free again.
         """
+        try:
+            return self._infer(images)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            told = str(error).split("\n", 1)[0]
+        # Only here: until an error is forgotten, its traceback holds every tensor of the call.
+        free_cache()
+        raise ModelMemoryError(f"{len(images)} frames on {self.device}: {told}")
+
+    def close(self) -> None:
+        """Give the memory of the weights back.
+
+        Nothing else refers to them: they go without a garbage collection, which would stop all threads for
+        some 200 ms.
+        """
+        del self._model
+        free_cache()
+
+    @torch.inference_mode()
+    def _infer(self, images: Sequence[Image]) -> list[Detections]:
         groups: dict[tuple[int, int], list[Job]] = defaultdict(list)
         for index, image in enumerate(images):
             require_image(image)

@@ -76,7 +76,7 @@ def test_every_wrong_setting_is_named_at_once() -> None:
         ("line = ''", '"" is not allowed; allowed: text of 1 to 200 characters'),
         (r'line = "\u001b[31m"', "is not allowed: it has control characters"),
         (r'cameras."a\nb".side = "top"', "it has control characters"),
-        ("http = 1", "http (stripsight.toml line 1): 1 is not allowed; allowed: a table of settings"),
+        ("log = 1", "log (stripsight.toml line 1): 1 is not allowed; allowed: a table of settings"),
         (
             "[[cameras]]",
             "cameras (stripsight.toml line 1): [{}] is not allowed; allowed: a table of settings",
@@ -239,3 +239,34 @@ def test_variables_of_tests_and_of_kubernetes_are_no_settings() -> None:
 def test_long_values_are_cut() -> None:
     """A certificate pasted in the wrong place does not flood the terminal."""
     assert len(complaint(environ={"LOG__LEVEL": "x" * 10_000})) < 300
+
+
+@pytest.mark.parametrize(
+    ("token", "told"),
+    [
+        (SECRET, "text of 16 to 512 characters"),
+        (f"{SECRET} with a space in it", "a bearer token has letters, digits and -._~+/ alone"),
+        (f"{SECRET}-é-is-no-letter-here", "a bearer token has letters, digits"),
+    ],
+)
+def test_a_wrong_token_is_not_told(token: str, told: str) -> None:
+    """What is wrong with it is, and where it came from."""
+    message = complaint(environ={"HTTP__TOKEN": token})
+    assert "http.token (environment STRIPSIGHT_HTTP__TOKEN): ********** is not allowed" in message
+    assert told in message
+    assert SECRET not in message
+
+
+@pytest.mark.parametrize("exit_s", [30, 60])
+def test_a_stall_has_to_be_seen_before_it_ends_the_daemon(exit_s: float) -> None:
+    """Both settings are named, and where each was given."""
+    message = complaint("[pipeline]\nstall_timeout_s = 60", {"PIPELINE__STALL_EXIT_S": str(exit_s)})
+    assert "environment STRIPSIGHT_PIPELINE__STALL_EXIT_S" in message
+    assert "stripsight.toml line 2" in message
+    assert f"stall_exit_s, {exit_s}, must be larger than stall_timeout_s, 60, or 0" in message
+
+
+def test_stalls_need_not_end_the_daemon() -> None:
+    """0 leaves it to whoever looks at its health."""
+    settings = load_settings(None, {}, {"STRIPSIGHT_PIPELINE__STALL_EXIT_S": "0"})
+    assert settings.pipeline.stall_exit_s == 0

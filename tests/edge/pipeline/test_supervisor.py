@@ -11,7 +11,7 @@ import pytest
 
 from edge.bus.record import Record
 from edge.bus.sinks import AtLeastOnce
-from edge.contracts import FrameOrigin, Inspection, ModelReference, RawFrame
+from edge.contracts import FrameOrigin, Inspection, RawFrame
 from edge.contracts.encoding import decode_record
 from edge.errors import DrainTimeoutError, PublishError
 from edge.pipeline.decode import Image
@@ -145,8 +145,6 @@ def pipeline_of(
             AtLeastOnce(publisher, source),  # type: ignore[arg-type] # they stand in for Kafka
             KAFKA,
             metrics,
-            model=ModelReference("fake", "0"),
-            class_names=runtime.class_names,
         ),
         settings=PipelineSettings(
             max_batch=4,

@@ -11,7 +11,7 @@ from edge.bus.record import FrameResults, Record
 from edge.contracts.encoding import decode_record
 from edge.contracts.frame import FrameOrigin, RawFrame
 from edge.contracts.image_header import read_image_header
-from edge.contracts.results import Defect, Inspection, ModelReference
+from edge.contracts.results import Defect, Inspection
 from edge.errors import FrameError
 from edge.pipeline.decoding import DecodingStage
 from edge.pipeline.delivery import DeliveryStage
@@ -54,8 +54,6 @@ class Court:
             self,  # type: ignore[arg-type] # stands in for Kafka
             _KAFKA,
             Metrics(),
-            model=ModelReference(runtime.model_name, runtime.model_version),
-            class_names=runtime.class_names,
         )
 
     async def deliver(self, results: Sequence[FrameResults]) -> frozenset[FrameOrigin]:
@@ -73,8 +71,8 @@ class Court:
         held, began_at = forget_peak(), time.process_time()
         work = await self._decoding.start(raw)
         _check_decoded(work, self._decoding.decoded_bytes(raw))
-        taken_s = await self._inference.infer([work])
-        await self._delivery.deliver(Batch(0, [work], taken_s))
+        inferred = await self._inference.infer([work])
+        await self._delivery.deliver(Batch(0, [work], inferred.infer_s, inferred.model))
         took_s, took_bytes = time.process_time() - began_at, memory_bytes("VmHWM") - held
         assert took_s < DEADLINE_S, f"it took {took_s:.1f} s"
         assert took_bytes < MOST_MEMORY_BYTES, f"it took {took_bytes / 2**20:.0f} MiB"
