@@ -4,11 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
+# Tests that have a long form.
+CHAOS := tests/faults $(addprefix tests/edge/,bus/test_sinks.py pipeline/test_hostile_frames.py test_overload.py \
+	test_model_faults.py test_model_exchange.py test_model_memory.py)
+
 # Behind a company's proxy the system's certificates are the right ones; uv otherwise brings its own.
 export UV_SYSTEM_CERTS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench schemas clean
+.PHONY: help demo test chaos lint format bench schemas clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[36mmake %-9s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +36,9 @@ demo: $(VENV)/installed ## Watch a synthetic strip being inspected; ARGS="--help
 
 test: $(VENV)/installed-dev ## Run all tests; ARGS="-k batcher" picks some
 	$(BIN)/pytest $(ARGS)
+
+chaos: $(VENV)/installed-dev ## Run the long form of all fault tests: broker, network, daemons, models, hostile frames
+	STRIPSIGHT_TEST_LONG=1 STRIPSIGHT_TEST_NO_SKIP=docker $(BIN)/pytest --timeout=3600 $(CHAOS) $(ARGS)
 
 lint: $(VENV)/installed-dev ## Check style, types and the direction of imports
 	$(BIN)/ruff format --check .

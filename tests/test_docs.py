@@ -108,3 +108,15 @@ def test_make_targets_that_are_shown_exist() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     shown = {name for document in DOCUMENTS for name, _ in _MAKE.findall(document.read_text())}
     assert shown - {"sure"} <= targets
+
+
+def shown_tests() -> list[str]:
+    """Every test file that a document names."""
+    texts = [document.read_text() for document in DOCUMENTS]
+    return sorted({path for text in texts for path in re.findall(r"`(tests/[\w/]+\.py)`", text)})
+
+
+@pytest.mark.parametrize("path", shown_tests())
+def test_a_test_that_is_named_exists(path: str) -> None:
+    """Whoever wants to see a promise kept finds the test."""
+    assert (ROOT / path).is_file()

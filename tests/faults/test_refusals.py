@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
+import cv2
 import numpy as np
 
 from edge.bus.publisher import Publisher
@@ -76,17 +76,20 @@ async def test_dead_letters_too_large_for_their_topic(
 
 
 class NoisyMasks(FakeRuntime):
-    """Finds defects whose masks are noise, hence larger than frames are."""
+    """Finds one defect on every frame, whose mask is noise all over: its record is larger than the frame."""
 
     def infer(self, images: Sequence[Image]) -> list[Detections]:
-        """Find, and spoil the masks."""
-        return [
-            replace(found, masks=tuple(self._noise() for _ in found.masks or ()))
-            for found in super().infer(images)
-        ]
+        """Find it."""
+        return [self._noise(*image.shape[:2]) for image in images]
 
-    def _noise(self) -> Mask:
-        return Mask.encode(np.random.default_rng(7).integers(0, 2, (512, 1600)) > 0, x=0, y=0)
+    def _noise(self, height: int, width: int) -> Detections:
+        noise = np.random.default_rng(7).integers(0, 2, (height, width)) > 0
+        return Detections(
+            boxes=np.array([[0, 0, width, height]], np.float32),
+            scores=np.array([0.9], np.float32),
+            classes=np.array([1]),
+            masks=(Mask.encode(noise, x=0, y=0),),
+        )
 
 
 async def test_defects_too_large_for_their_topic(
@@ -95,11 +98,10 @@ async def test_defects_too_large_for_their_topic(
     """A defect whose mask makes it larger than the broker takes is published without its mask."""
     kafka = settings.kafka
     await configure(broker, kafka.defects_topic, f"max.message.bytes={SMALL_TOPIC_BYTES}")
+    large = cv2.imencode(".png", np.full((256, 1600), 128, np.uint8))[1].tobytes()
     async with running(settings, lambda _: NoisyMasks()), Publisher(kafka) as publisher:
         for number in range(5):
-            await publisher.publish(
-                [frame(topic, number, picture(number)) for topic in kafka.frame_topics or []]
-            )
+            await publisher.publish([frame(topic, number, large) for topic in kafka.frame_topics or []])
         account = await close()
     assert [each.outcome for each in account.inspections] == ["inspected"] * 15
     assert [defect.mask for defect in account.defects] == [None] * 15
