@@ -12,13 +12,14 @@ from edge.bus.publisher import Publisher
 from edge.bus.source import FrameSource
 from edge.bus.topics import ensure_topics
 from edge.contracts.results import ModelReference
+from edge.pipeline.age_limit import AgeLimit
 from edge.pipeline.decoding import DecodingStage
 from edge.pipeline.delivery import DeliveryStage
 from edge.pipeline.identify import Identifier
 from edge.pipeline.inference import InferenceStage
 from edge.pipeline.supervisor import Pipeline
 from edge.pipeline.worker import Worker
-from edge.settings import ModelSettings, Settings
+from edge.settings import ModelSettings, PipelineSettings, Settings
 from edge.stopping import unless_stopped
 from edge.telemetry.health import CheckResult, Health
 from edge.telemetry.http import HttpServer
@@ -75,16 +76,19 @@ class Daemon:
         source = await stack.enter_async_context(FrameSource(settings.kafka))
         self._source = source
         metrics.watch_lag(source.lag)
+        metrics.watch_lost(source.lost)
         await source.ready()
         log.info("ready", topics=sorted({topic for topic, _ in source.assigned}))
         self.ready.set()
         self._inference = InferenceStage(self.runtime)
+        age_limit = _age_limit(settings.pipeline)
         return Pipeline(
             source,
             decoding=DecodingStage(
                 Identifier(settings.line, settings.cameras),
                 threads=settings.pipeline.decode_threads,
                 max_pixels=settings.pipeline.max_pixels,
+                age_limit=age_limit,
             ),
             inference=self._inference,
             delivery=DeliveryStage(
@@ -97,6 +101,7 @@ class Daemon:
             ),
             settings=settings.pipeline,
             metrics=metrics,
+            age_limit=age_limit,
         )
 
     def _describe_model(self, runtime: Runtime) -> None:
@@ -137,6 +142,13 @@ class Daemon:
         return CheckResult(ok=bool(assigned), detail=shown or "none assigned")
 
 
+def _age_limit(pipeline: PipelineSettings) -> AgeLimit | None:
+    """Return the limit that shedding keeps; blocking has none."""
+    if pipeline.overload == "block" or pipeline.max_frame_age_ms is None:
+        return None
+    return AgeLimit(pipeline.max_frame_age_ms)
+
+
 async def _load_and_warm(model: ModelSettings) -> Runtime:
     """Load in a thread that a stop need not wait for."""
 
@@ -160,7 +172,11 @@ def load_model(model: ModelSettings) -> Runtime:
         SettingsError: the device cannot be used here, or an import fails.
     """
     if model.runtime == "fake":
-        return FakeRuntime(defects_per_frame=model.fake_defects, delay_ms_per_batch=model.fake_delay_ms)
+        return FakeRuntime(
+            defects_per_frame=model.fake_defects,
+            delay_ms_per_batch=model.fake_delay_ms,
+            delay_ms_per_frame=model.fake_delay_per_frame_ms,
+        )
     return load_runtime(
         model.runtime,
         model.path or BUNDLED_MODEL,

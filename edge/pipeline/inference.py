@@ -35,7 +35,7 @@ class InferenceStage:
         Raises:
             BrokenModelError: the model fails on everything; no frame is to blame.
         """
-        decoded = [work for work in works if work.error is None]
+        decoded = [work for work in works if work.needs_model]
         now = asyncio.get_running_loop().time()
         for work in decoded:
             work.wait_s = max(now - work.taken_in_at - work.decode_s, 0.0)

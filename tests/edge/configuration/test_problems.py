@@ -133,6 +133,15 @@ def test_incomplete_sasl_names_the_settings_that_ask_for_it() -> None:
     )
 
 
+def test_shedding_without_an_age_names_what_is_missing() -> None:
+    """The policy cannot guess how old a frame may be."""
+    message = complaint("[pipeline]\noverload = 'shed'")
+    assert message == (
+        "1 setting is wrong:\n"
+        "  pipeline (stripsight.toml line 2): overload shed needs max_frame_age_ms: how old a frame may be"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "environ"),
     [
