@@ -13,6 +13,7 @@ from edge.bus.sinks import AtLeastOnce, ExactlyOnce, Sink
 from edge.bus.source import FrameSource
 from edge.bus.topics import ensure_topics
 from edge.bus.transactions import Transactions
+from edge.pipeline.age_limit import AgeLimit
 from edge.pipeline.decoding import DecodingStage
 from edge.pipeline.delivery import DeliveryStage
 from edge.pipeline.exchange import Load, ModelExchange
@@ -20,7 +21,7 @@ from edge.pipeline.identify import Identifier
 from edge.pipeline.inference import InferenceStage
 from edge.pipeline.supervisor import Pipeline
 from edge.pipeline.triggers import exchange_when_asked, exchange_when_changed
-from edge.settings import KafkaSettings, ModelSettings, Settings
+from edge.settings import KafkaSettings, ModelSettings, PipelineSettings, Settings
 from edge.stopping import beside, unless_stopped
 from edge.telemetry.health import CheckResult, Health
 from edge.telemetry.http import HttpServer
@@ -39,7 +40,11 @@ def load_model(model: ModelSettings) -> Runtime:
         SettingsError: the device cannot be used here, or an import fails.
     """
     if model.runtime == "fake":
-        return FakeRuntime(defects_per_frame=model.fake_defects, delay_ms_per_batch=model.fake_delay_ms)
+        return FakeRuntime(
+            defects_per_frame=model.fake_defects,
+            delay_ms_per_batch=model.fake_delay_ms,
+            delay_ms_per_frame=model.fake_delay_per_frame_ms,
+        )
     return load_runtime(
         model.runtime,
         model.path or BUNDLED_MODEL,
@@ -119,15 +124,18 @@ class Daemon:
         source, sink = await _open_bus(settings.kafka, stack)
         self._source = source
         metrics.watch_lag(source.lag)
+        metrics.watch_lost(source.lost)
         await source.ready()
         log.info("ready", topics=sorted({topic for topic, _ in source.assigned}))
         self.ready.set()
+        age_limit = _age_limit(settings.pipeline)
         return Pipeline(
             source,
             decoding=DecodingStage(
                 Identifier(settings.line, settings.cameras),
                 threads=settings.pipeline.decode_threads,
                 max_pixels=settings.pipeline.max_pixels,
+                age_limit=age_limit,
             ),
             inference=self._inference,
             delivery=DeliveryStage(
@@ -137,6 +145,7 @@ class Daemon:
             ),
             settings=settings.pipeline,
             metrics=metrics,
+            age_limit=age_limit,
         )
 
     async def _exchange_by_itself(self) -> None:
@@ -181,3 +190,10 @@ async def _open_bus(kafka: KafkaSettings, stack: AsyncExitStack) -> tuple[FrameS
     publisher = await stack.enter_async_context(Publisher(kafka))
     source = await stack.enter_async_context(FrameSource(kafka))
     return source, AtLeastOnce(publisher, source)
+
+
+def _age_limit(pipeline: PipelineSettings) -> AgeLimit | None:
+    """Return the limit that shedding keeps; blocking has none."""
+    if pipeline.overload == "block" or pipeline.max_frame_age_ms is None:
+        return None
+    return AgeLimit(pipeline.max_frame_age_ms)

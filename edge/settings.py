@@ -239,7 +239,9 @@ class PipelineSettings(_Section):
         default=20.0, description="how long a batch waits for more after its first frame"
     )
     queue_frames: PositiveInt = Field(
-        default=32, description="frames taken in that wait for the model, at most; its batch comes on top"
+        default=32,
+        description="frames taken in that wait for the model, at most (under shed no more than two batches); "
+        "its batch comes on top",
     )
     max_decoded_bytes: PositiveInt = Field(
         default=512 * MEBIBYTE, description="memory for decoded frames; fewer wait when they are large"
@@ -258,6 +260,25 @@ class PipelineSettings(_Section):
     drain_timeout_s: PositiveFloat = Field(
         default=20.0, description="after a stop signal: time to finish what is in flight"
     )
+    overload: Literal["block", "shed"] = Field(
+        default="block",
+        description="when the model is slower than the cameras: block lets frames wait at the broker, shed "
+        "skips those that are too old",
+    )
+    max_frame_age_ms: PositiveFloat | None = Field(
+        default=None, description="shed: frames older than this, from their capture, are skipped"
+    )
+    target_p99_ms: PositiveFloat | None = Field(
+        default=None,
+        description="from intake to result for 99 of 100 frames; batch and wait are then chosen from the "
+        "model's measured time, up to max_batch and max_wait_ms",
+    )
+
+    @model_validator(mode="after")
+    def _shed_is_complete(self) -> "PipelineSettings":
+        if self.overload == "shed" and self.max_frame_age_ms is None:
+            raise ValueError("overload shed needs max_frame_age_ms: how old a frame may be")
+        return self
 
     @model_validator(mode="after")
     def _stalls_are_seen_before_they_end_it(self) -> "PipelineSettings":
@@ -304,6 +325,9 @@ class ModelSettings(_Section):
     )
     fake_delay_ms: Annotated[float, Field(ge=0)] = Field(
         default=0.0, description="fake runtime: time a batch takes"
+    )
+    fake_delay_per_frame_ms: Annotated[float, Field(ge=0)] = Field(
+        default=0.0, description="fake runtime: time that each frame of a batch adds"
     )
     fake_defects: Annotated[int, Field(ge=0)] = Field(
         default=1, description="fake runtime: defects on every frame"

@@ -3,7 +3,7 @@
 import asyncio
 import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
@@ -29,10 +29,17 @@ class Intake:
     (aiokafka's own pause() drops what is fetched, and gets it again on resume().)
     """
 
-    def __init__(self, consumer: AIOKafkaConsumer, ledger: OffsetLedger) -> None:
+    def __init__(
+        self,
+        consumer: AIOKafkaConsumer,
+        ledger: OffsetLedger,
+        *,
+        on_taken: Callable[[TopicPartition, int], None] = lambda _, __: None,
+    ) -> None:
         self.paused: set[TopicPartition] = set()
         self._consumer = consumer
         self._ledger = ledger
+        self._on_taken = on_taken
         self._turns: list[TopicPartition] = []  # whoever was served goes to the end
         self._fetched_again: dict[TopicPartition, int] = {}  # the offset that could not be read at first
         self._error: Exception | None = None  # came behind frames; the next take() raises it
@@ -58,8 +65,12 @@ class Intake:
         self.paused.clear()
         self._fetched_again.clear()
 
-    async def take(self, max_frames: int, timeout_s: float) -> list[RawFrame]:
+    async def take(
+        self, max_frames: int, timeout_s: float, ends_turn: Callable[[RawFrame], bool] = lambda _: False
+    ) -> list[RawFrame]:
         """Take at most so many frames: those that are there, or the first that comes within the time.
+
+        Behind a frame that ``ends_turn``, no more is taken of its partition.
 
         Raises:
             KafkaError: nothing could be taken. When some frames were taken before the error, they are
@@ -69,9 +80,9 @@ class Intake:
         frames: list[RawFrame] = []
         try:
             async with asyncio.timeout(2 * timeout_s):  # when a rebalance begins, getmany() waits for its end
-                await self._take_what_is_there(frames, max_frames)
+                await self._take_what_is_there(frames, max_frames, ends_turn)
                 if not frames:
-                    await self._take_first(frames, timeout_s)
+                    await self._take_first(frames, timeout_s, ends_turn)
         except TimeoutError:
             pass
         except Exception as error:
@@ -80,24 +91,37 @@ class Intake:
             self._error = error
         return frames
 
-    async def _take_what_is_there(self, frames: list[RawFrame], max_frames: int) -> None:
-        """Go round the partitions until there is no more. Only the first step may wait, for a rebalance."""
+    async def _take_what_is_there(
+        self, frames: list[RawFrame], max_frames: int, ends_turn: Callable[[RawFrame], bool]
+    ) -> None:
+        """Go round the partitions until there is no more. Only the first step may wait, for a rebalance.
+
+        All of them are asked, however little room there is: the first in turn may have nothing.
+        """
         wanted = self.wanted
         while wanted and len(frames) < max_frames:
-            served = []
-            for partition in wanted[: max_frames - len(frames)]:
+            served, again = set(), []
+            for partition in wanted:
+                if len(frames) == max_frames:
+                    break
                 frame = await self._take_one(partition)
-                if frame is not None:
-                    frames.append(frame)
-                    served.append(partition)
+                if frame is None:
+                    continue
+                frames.append(frame)
+                served.add(partition)
+                if not ends_turn(frame):
+                    again.append(partition)
             self._turns.sort(key=served.__contains__)  # stable: the others keep their order before them
-            wanted = served
+            wanted = again
 
-    async def _take_first(self, frames: list[RawFrame], timeout_s: float) -> None:
+    async def _take_first(
+        self, frames: list[RawFrame], timeout_s: float, ends_turn: Callable[[RawFrame], bool]
+    ) -> None:
         """Wait for the first frame from any of the partitions."""
         frame = await self._take_one(*self.wanted, timeout_ms=int(timeout_s * 1000))
         if frame is not None:
             frames.append(frame)
+            ends_turn(frame)
 
     def _raise_error(self) -> None:
         error, self._error = self._error, None
@@ -149,6 +173,7 @@ class Intake:
         )
 
     def _open(self, partition: TopicPartition, offset: int) -> None:
+        self._on_taken(partition, offset)
         try:
             self._ledger.open(partition, offset)
         except OffsetError as error:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Self
 
 import structlog
@@ -18,6 +18,7 @@ from edge.bus.connection import (
 )
 from edge.bus.intake import Intake
 from edge.bus.ledger import OffsetLedger, TopicPartition
+from edge.bus.losses import LossWatch
 from edge.bus.membership import keep_polling, may_pass
 from edge.bus.topics import existing_topics, is_frame_topic, require_topics
 from edge.bus.transactions import Transactions
@@ -103,7 +104,8 @@ class FrameSource(ConsumerRebalanceListener):
             rebalance_timeout_ms=max(_REBALANCE_TIMEOUT_MS, int(release_timeout_s * 1500)),
             metadata_max_age_ms=_PARTITIONS_MAX_AGE_MS,
         )
-        self._intake = Intake(self._consumer, self._ledger)
+        self._losses = LossWatch(self._consumer, interval_s=watch_interval_s)
+        self._intake = Intake(self._consumer, self._ledger, on_taken=self._losses.note)
         self._watch = BrokerWatch(self._consumer, interval_s=watch_interval_s)
 
     async def __aenter__(self) -> Self:
@@ -154,6 +156,10 @@ class FrameSource(ConsumerRebalanceListener):
         }
         return {partition: lag for partition, lag in lags.items() if lag is not None}
 
+    def lost(self) -> Mapping[str, int]:
+        """Return by topic how many frames the broker deleted before they were read here."""
+        return self._losses.lost_frames
+
     async def ready(self) -> None:
         """Wait until partitions fall to this member, and it is known where reading begins.
 
@@ -177,8 +183,17 @@ class FrameSource(ConsumerRebalanceListener):
         """Take from these partitions again."""
         self._intake.paused.difference_update(partitions)
 
-    async def poll(self, max_frames: int, *, timeout_s: float = _POLL_S) -> list[RawFrame]:
+    async def poll(
+        self,
+        max_frames: int,
+        *,
+        timeout_s: float = _POLL_S,
+        ends_turn: Callable[[RawFrame], bool] = lambda _: False,
+    ) -> list[RawFrame]:
         """Take in at most so many frames: those that are there, or the first that comes within the time.
+
+        ``ends_turn`` is asked about each frame as it is taken; behind one of which it says so, no more is
+        taken of the same partition before the next call.
 
         With 0, or while all partitions are paused, none is taken, and the call returns after a moment.
         Membership of the group does not depend on how often this is called. Cancelling it loses no frame.
@@ -193,7 +208,7 @@ class FrameSource(ConsumerRebalanceListener):
             await asyncio.sleep(min(_NO_ROOM_S, timeout_s))
         else:
             try:
-                return await self._intake.take(max_frames, timeout_s)
+                return await self._intake.take(max_frames, timeout_s, ends_turn)
             except KafkaError as error:
                 if not may_pass(error):
                     self._fail(error)
@@ -258,15 +273,17 @@ class FrameSource(ConsumerRebalanceListener):
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Begin with the partitions that fall to us."""
+        assigned = frozenset(assigned)
         log.info("partitions assigned", partitions=[f"{name}:{number}" for name, number in sorted(assigned)])
         if self._transactions is None:
-            self._begin(assigned)
+            await self._begin(assigned)
         else:  # aiokafka sends no heartbeats while it waits for us
-            self._claiming = asyncio.create_task(self._claim(self._transactions, frozenset(assigned)))
+            self._claiming = asyncio.create_task(self._claim(self._transactions, assigned))
             self._claiming.add_done_callback(self._note_end)
         self._joined.set()
 
-    def _begin(self, partitions: Iterable[TopicPartition]) -> None:
+    async def _begin(self, partitions: frozenset[TopicPartition]) -> None:
+        await self._losses.begin(partitions)
         self._intake.begin(partitions)
         if self._intake.partitions:
             self._assigned.set()
@@ -278,7 +295,7 @@ class FrameSource(ConsumerRebalanceListener):
             position = await self.committed(partition)
             if position is not None:
                 self._consumer.seek(partition, position)
-        self._begin(partitions)
+        await self._begin(partitions)
 
     async def _stop_claiming(self) -> None:
         if self._claiming is not None:
@@ -319,6 +336,7 @@ class FrameSource(ConsumerRebalanceListener):
         await start_client(self._consumer, self._kafka)
         self._in_background(keep_polling(self._consumer, self._fail))
         self._in_background(self._watch.run())
+        self._in_background(self._losses.run())
         topics = self._frame_topics(await existing_topics(self._kafka))
         if topics:
             self._consumer.subscribe(topics, listener=self)

@@ -1,6 +1,7 @@
 """A bounded queue between two stages that can be closed, and that reports on itself."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Generic, TypeVar, cast
 
 Item = TypeVar("Item")
@@ -18,23 +19,42 @@ _END = _End()
 
 
 class Channel(Generic[Item]):
-    """Items come out in the order they went in; a full channel makes its sender wait."""
+    """Items come out in the order they went in; a full channel makes its sender wait.
 
-    def __init__(self, capacity: int) -> None:
+    Riders are items that take none of the room: they cost next to nothing, and travel here to keep the order.
+    """
+
+    def __init__(
+        self,
+        capacity: int,
+        *,
+        most_riders: int = 0,
+        is_rider: Callable[[Item], bool] = lambda _: False,
+    ) -> None:
+        """``capacity`` is for items that are no riders; ``most_riders`` bounds the others."""
         self.capacity = capacity
-        self._queue: asyncio.Queue[Item | _End] = asyncio.Queue(capacity)
+        self.most_riders = most_riders
+        self._riders = 0
+        self._is_rider = is_rider
+        self._queue: asyncio.Queue[Item | _End] = asyncio.Queue(capacity + most_riders)
 
     def __len__(self) -> int:
-        return self._queue.qsize()
+        return self._queue.qsize() - self._riders
 
     @property
     def room(self) -> int:
-        """How many items can be sent without waiting."""
-        return self.capacity - self._queue.qsize()
+        """How many items can be sent without waiting, riders apart."""
+        return max(self.capacity - len(self), 0)
+
+    @property
+    def room_for_riders(self) -> int:
+        """How many riders can be sent without waiting."""
+        return self.most_riders - self._riders
 
     async def send(self, item: Item) -> None:
         """Hand an item to the next stage; waits while the channel is full."""
         await self._queue.put(item)
+        self._riders += self._is_rider(item)
 
     async def close(self) -> None:
         """Let the receiver end after what was sent before."""
@@ -60,4 +80,6 @@ class Channel(Generic[Item]):
         if item is _END:
             self._queue.put_nowait(_END)  # the next one to ask learns it, too
             raise EndOfChannelError
-        return cast("Item", item)
+        taken = cast("Item", item)
+        self._riders -= self._is_rider(taken)
+        return taken

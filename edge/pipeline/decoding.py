@@ -6,10 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
-from edge.contracts.frame import RawFrame
-from edge.contracts.image_header import read_image_header
+from edge.contracts.frame import FrameMetadata, RawFrame
+from edge.contracts.image_header import MONO8, read_image_header
 from edge.contracts.results import FrameReference
 from edge.errors import FrameError
+from edge.pipeline.age_limit import AgeLimit
 from edge.pipeline.decode import decode_image
 from edge.pipeline.identify import Identifier
 from edge.pipeline.work import Work
@@ -18,18 +19,37 @@ log = structlog.get_logger(__name__)
 
 
 class DecodingStage:
-    """Starts the decoding of each frame as it is taken in."""
+    """Identifies each frame as it is taken in, and starts its decoding.
 
-    def __init__(self, identifier: Identifier, *, threads: int, max_pixels: int) -> None:
+    With an ``age_limit``, frames that are too old are skipped: at intake, and once more when their decoding
+    would begin. Of them only the size is read, so that their millimetres are accounted for.
+    """
+
+    def __init__(
+        self, identifier: Identifier, *, threads: int, max_pixels: int, age_limit: AgeLimit | None = None
+    ) -> None:
         self._identifier = identifier
         self._max_pixels = max_pixels
+        self._age_limit = age_limit
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
 
-    def start(self, raw: RawFrame) -> asyncio.Future[Work]:
+    def identify(self, raw: RawFrame) -> Work:
+        """Return what is known of a frame before it is decoded; one that is no frame is failed already."""
+        taken_in_at = asyncio.get_running_loop().time()
+        try:
+            frame = self._identifier.identify(raw)
+        except Exception as error:  # noqa: BLE001 - no frame, whatever is in it, may end the daemon
+            return Work(raw, self._identifier.reference(raw), taken_in_at, error=_as_frame_error(error, raw))
+        reference = FrameReference.of(frame.origin, frame.metadata)
+        work = Work(raw, reference, taken_in_at, metadata=frame.metadata)
+        if self._age_limit is not None:
+            self._skip_if_too_old(work, frame.metadata, self._age_limit.headroom_s)
+        return work
+
+    def start(self, work: Work) -> asyncio.Future[Work]:
         """Return the frame's work to come; it never raises a FrameError, the work carries it."""
         loop = asyncio.get_running_loop()
-        work = self._identify(raw, taken_in_at=loop.time())
-        if work.error is not None:
+        if not work.needs_model:
             done: asyncio.Future[Work] = loop.create_future()
             done.set_result(work)
             return done
@@ -48,14 +68,6 @@ class DecodingStage:
         """End the threads; decoding that has not begun is dropped."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _identify(self, raw: RawFrame, *, taken_in_at: float) -> Work:
-        try:
-            frame = self._identifier.identify(raw)
-        except Exception as error:  # noqa: BLE001 - no frame, whatever is in it, may end the daemon
-            return Work(raw, self._identifier.reference(raw), taken_in_at, error=_as_frame_error(error, raw))
-        reference = FrameReference.of(frame.origin, frame.metadata)
-        return Work(raw, reference, taken_in_at, metadata=frame.metadata)
-
     def _decode(self, work: Work) -> Work:
         started_at = time.perf_counter()
         try:
@@ -68,6 +80,9 @@ class DecodingStage:
     def _decode_into(self, work: Work) -> None:
         value, metadata = work.raw.value or b"", work.metadata
         assert metadata is not None  # noqa: S101 - identified before it was decoded
+        self._skip_if_too_old(work, metadata)
+        if work.skipped is not None:
+            return
         header = read_image_header(value)
         if header is not None:  # known for a corrupt frame, too: its millimetres are accounted for
             work.width_px, work.height_px = header.width_px, header.height_px
@@ -79,6 +94,18 @@ class DecodingStage:
             max_pixels=self._max_pixels,
         )
         work.height_px, work.width_px = work.image.shape[:2]
+
+    def _skip_if_too_old(self, work: Work, metadata: FrameMetadata, headroom_s: float = 0.0) -> None:
+        """Read no more than the size of a frame that is too old: its millimetres are accounted for."""
+        limit = self._age_limit
+        if limit is None or not limit.is_passed(metadata.captured_at, headroom_s=headroom_s):
+            return
+        header = read_image_header(work.raw.value or b"")
+        if header is not None:
+            work.width_px, work.height_px = header.width_px, header.height_px
+        elif metadata.content_type == MONO8:
+            work.width_px, work.height_px = metadata.width_px, metadata.height_px
+        limit.apply(work, headroom_s=headroom_s)
 
 
 def _as_frame_error(error: Exception, raw: RawFrame) -> FrameError:

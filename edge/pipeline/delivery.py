@@ -69,16 +69,16 @@ class DeliveryStage:
         return Inspection(
             id=work.reference.id,
             frame=work.reference,
-            outcome="failed" if work.error else "inspected",
-            reason=work.error.reason if work.error else None,
-            detail=work.error.detail if work.error else None,
+            outcome=work.outcome,
+            reason=work.reason,
+            detail=work.detail,
             inspected_at=datetime.now(UTC),
             times=work.times(),
             defects=defects,
             width_px=work.width_px,
             height_px=work.height_px,
             strip_mm=strip,
-            model=None if work.error else model,
+            model=model if work.needs_model else None,
         )
 
     def _records(self, work: Work, defects: Iterable[Defect], inspection: Inspection) -> Iterator[Record]:
@@ -98,8 +98,9 @@ class DeliveryStage:
         delivered: frozenset[FrameOrigin],
     ) -> None:
         metrics, now = self._metrics, datetime.now(UTC)
-        metrics.batch_frames.observe(len(batch.works))
-        metrics.stage_seconds.labels("infer").observe(batch.infer_s)
+        if frames := sum(work.skipped is None for work in batch.works):
+            metrics.batch_frames.observe(frames)
+            metrics.stage_seconds.labels("infer").observe(batch.infer_s)
         metrics.stage_seconds.labels("publish").observe(publish_s)
         for work, found, inspection in zip(batch.works, defects, inspections, strict=True):
             if work.raw.origin not in delivered:
@@ -110,6 +111,11 @@ class DeliveryStage:
             if inspection.strip_mm is not None:
                 length_mm = inspection.strip_mm.y1 - inspection.strip_mm.y0
                 metrics.strip_meters.labels(*who, inspection.outcome).inc(length_mm / 1000)
+                if work.skipped is not None:
+                    metrics.skipped_strip_meters.labels(*who, work.skipped.reason).inc(length_mm / 1000)
+            if work.skipped is not None:
+                metrics.skipped_frames.labels(*who, work.skipped.reason).inc()
+                continue  # the histograms tell of frames that were looked at
             metrics.stage_seconds.labels("decode").observe(work.decode_s)
             metrics.stage_seconds.labels("wait").observe(work.wait_s)
             age_s = (now - work.reference.captured_at).total_seconds()
@@ -145,6 +151,7 @@ def _log_batch(
         frames=len(batch.works),
         given_up=len(batch.works) - len(delivered),
         failed=outcomes.count("failed"),
+        skipped=outcomes.count("skipped"),
         defects=sum(len(found) for found in defects),
         cameras=sorted({work.reference.camera for work in batch.works}),
         wait_ms=round(max(work.wait_s for work in batch.works) * 1000, 1),

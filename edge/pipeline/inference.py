@@ -57,7 +57,7 @@ class InferenceStage:
             StalledModelError: it takes longer than ``stall_exit_s``; its thread is left behind.
         """
         serving = self._serving  # of the whole batch: an exchange takes effect with the next one
-        decoded = [work for work in works if work.error is None]
+        decoded = [work for work in works if work.needs_model]
         now = asyncio.get_running_loop().time()
         for work in decoded:
             work.wait_s = max(now - work.taken_in_at - work.decode_s, 0.0)

@@ -3,14 +3,14 @@
 import asyncio
 import contextlib
 import itertools
-from typing import NamedTuple
-
-import structlog
+from collections.abc import Sequence
 
 from edge.bus.source import FrameSource
 from edge.errors import DrainTimeoutError
-from edge.pipeline.batcher import Batcher
-from edge.pipeline.budget import Budget
+from edge.pipeline.adaptive import AdaptiveLimits
+from edge.pipeline.admission import Admission, Admitted
+from edge.pipeline.age_limit import AgeLimit
+from edge.pipeline.batcher import Batcher, BatchLimits
 from edge.pipeline.channel import Channel, EndOfChannelError
 from edge.pipeline.decoding import DecodingStage
 from edge.pipeline.delivery import DeliveryStage
@@ -19,18 +19,8 @@ from edge.pipeline.work import Batch, Work
 from edge.settings import PipelineSettings
 from edge.telemetry.metrics import Metrics
 
-log = structlog.get_logger(__name__)
-
 # One batch may wait for the broker while the next is inferred; more would only hold memory.
 _BATCHES_AWAITING_DELIVERY = 1
-
-
-class _Decoding(NamedTuple):
-    """A frame whose image is being decoded; ``arrived_at`` is on the loop's clock."""
-
-    work: asyncio.Future[Work]
-    arrived_at: float
-    decoded_bytes: int
 
 
 class Pipeline:
@@ -49,6 +39,7 @@ class Pipeline:
         delivery: DeliveryStage,
         settings: PipelineSettings,
         metrics: Metrics,
+        age_limit: AgeLimit | None = None,
     ) -> None:
         self._source = source
         self._decoding = decoding
@@ -56,11 +47,13 @@ class Pipeline:
         self._delivery = delivery
         self._settings = settings
         self._metrics = metrics
-        self._decoded: Channel[_Decoding] = Channel(settings.queue_frames)
-        self._memory = Budget(settings.max_decoded_bytes)
+        self._age_limit = age_limit
+        self._most = BatchLimits(settings.max_batch, settings.max_wait_ms / 1000)
+        self._admission = Admission(source, decoding, settings)
+        self._adaptive = _adaptive_limits(settings, self._most, self._admission.queue.capacity)
         self._inferred: Channel[Batch] = Channel(_BATCHES_AWAITING_DELIVERY)
-        metrics.queue_frames.set_function(lambda: len(self._decoded))
-        metrics.queue_capacity_frames.set(settings.queue_frames)
+        metrics.queue_frames.set_function(lambda: len(self._admission.queue))
+        metrics.queue_capacity_frames.set(self._admission.queue.capacity)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Inspect frames until ``stop`` is set; then drain: no intake, everything in flight is finished.
@@ -92,41 +85,61 @@ class Pipeline:
     async def _run_stages(self, stop: asyncio.Event) -> None:
         delivered = asyncio.Event()
         async with asyncio.TaskGroup() as stages:
-            stages.create_task(self._take_in(stop))
+            stages.create_task(self._admission.run(stop))
             stages.create_task(self._infer())
             stages.create_task(self._commit_until(delivered))
             await self._deliver()
             delivered.set()
 
-    async def _take_in(self, stop: asyncio.Event) -> None:
-        """Poll even while there is no room: the source pauses, but the daemon stays in its group."""
-        while not stop.is_set():
-            for raw in await self._source.poll(self._decoded.room):
-                arrived_at = asyncio.get_running_loop().time()
-                size = self._decoding.decoded_bytes(raw)
-                await self._memory.take(size)
-                await self._decoded.send(_Decoding(self._decoding.start(raw), arrived_at, size))
-        await self._decoded.close()
-        log.info("draining", in_flight=self._source.in_flight)
-
     async def _infer(self) -> None:
         batcher = Batcher(
-            self._decoded,
-            max_batch=self._settings.max_batch,
-            max_wait_s=self._settings.max_wait_ms / 1000,
-            arrived_at=lambda decoding: decoding.arrived_at,
+            self._admission.queue,
+            limits=self._limits,
+            arrived_at=lambda admitted: admitted.arrived_at,
+            takes_place=self._takes_place,
         )
         for number in itertools.count(1):
             try:
-                batch = await batcher.next_batch()
+                admitted = await batcher.next_batch()
             except EndOfChannelError:
                 break
+            formed_at = asyncio.get_running_loop().time()
             self._metrics.batches_in_flight.inc()
-            works = [await decoding.work for decoding in batch]
+            works = [await one.work for one in admitted]
+            self._skip_too_old(admitted, works)
             infer_s, model = await self._inference.infer(works)
-            self._memory.give_back(sum(decoding.decoded_bytes for decoding in batch))
+            self._learn(works, formed_at)
+            self._admission.leave(admitted)
             await self._inferred.send(Batch(number, works, infer_s, model))
         await self._inferred.close()
+
+    def _skip_too_old(self, admitted: Sequence[Admitted], works: Sequence[Work]) -> None:
+        """Look a last time, just before the model would: frames age in the queue."""
+        if self._age_limit is None:
+            return
+        now = asyncio.get_running_loop().time()
+        took_s = [now - one.arrived_at for one in admitted if not one.is_skipped]
+        if took_s:
+            self._age_limit.reached_model(max(took_s))
+        for work in works:
+            self._age_limit.apply(work)
+
+    def _limits(self, waiting: int) -> BatchLimits:
+        limits = self._adaptive.limits(waiting) if self._adaptive else self._most
+        self._metrics.batch_limit_frames.set(limits.max_frames)
+        self._metrics.batch_wait_seconds.set(limits.max_wait_s)
+        return limits
+
+    def _learn(self, works: Sequence[Work], formed_at: float) -> None:
+        frames = sum(work.batch_frames > 0 for work in works)
+        if self._adaptive is not None and frames:
+            self._adaptive.inferred(frames, asyncio.get_running_loop().time() - formed_at)
+
+    def _takes_place(self, admitted: Admitted) -> bool:
+        """Tell whether the model will be busy with a frame, which may have grown too old in the queue."""
+        if self._age_limit is None:
+            return True
+        return not admitted.is_skipped and not self._age_limit.is_passed(admitted.captured_at)
 
     async def _deliver(self) -> None:
         while True:
@@ -134,7 +147,10 @@ class Pipeline:
                 batch = await self._inferred.receive()
             except EndOfChannelError:
                 return
+            started_at = asyncio.get_running_loop().time()
             await self._delivery.deliver(batch)
+            if self._adaptive is not None:
+                self._adaptive.published(asyncio.get_running_loop().time() - started_at)
             self._metrics.batches_in_flight.dec()
 
     async def _commit_until(self, delivered: asyncio.Event) -> None:
@@ -145,3 +161,11 @@ class Pipeline:
                     await delivered.wait()
             await self._source.commit()
         await self._source.commit()  # the one before may have begun before the last frame was delivered
+
+
+def _adaptive_limits(
+    settings: PipelineSettings, most: BatchLimits, queue_frames: int
+) -> AdaptiveLimits | None:
+    if settings.target_p99_ms is None:
+        return None
+    return AdaptiveLimits(settings.target_p99_ms / 1000, most, queue_frames=queue_frames)

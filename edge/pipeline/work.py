@@ -1,21 +1,30 @@
 """A frame on its way through the pipeline."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from edge.contracts.frame import FrameMetadata, RawFrame
-from edge.contracts.results import FrameReference, ModelReference, StageTimes
+from edge.contracts.results import FrameReference, ModelReference, Outcome, StageTimes
 from edge.errors import FrameError
 from edge.pipeline.decode import Image
 from edge.vision.detections import Detections
+
+
+class Skip(NamedTuple):
+    """Why a frame was left out: one of a few words, and a sentence."""
+
+    reason: str
+    detail: str
 
 
 @dataclass(slots=True)
 class Work:
     """What is known of a frame so far; each stage fills in its part, and drops what the next needs no more.
 
-    A frame that failed keeps its ``error`` and travels on beside its neighbours, so that the order holds.
+    A frame that failed keeps its ``error``, one that was ``skipped`` the reason; both travel on beside their
+    neighbours, so that the order holds.
     Times are seconds; ``taken_in_at`` is on the event loop's clock.
     """
 
@@ -28,6 +37,7 @@ class Work:
     height_px: int | None = None
     detections: Detections | None = None
     error: FrameError | None = None
+    skipped: Skip | None = None
     decode_s: float = 0.0
     wait_s: float = 0.0
     infer_s: float = 0.0
@@ -39,6 +49,34 @@ class Work:
         self.error = error
         self.image = None
         self.detections = None
+
+    def skip(self, reason: str, detail: str) -> None:
+        """Let the frame go on as skipped: nobody needs its bytes any more, thousands of such may wait."""
+        self.skipped = Skip(reason, detail)
+        self.image = None
+        self.raw = replace(self.raw, key=None, headers=(), value=None)
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether the model will look at the frame, for all that is known so far."""
+        return self.error is None and self.skipped is None
+
+    @property
+    def outcome(self) -> Outcome:
+        """What its inspection record says."""
+        if self.error is not None:
+            return "failed"
+        return "inspected" if self.skipped is None else "skipped"
+
+    @property
+    def reason(self) -> str | None:
+        """Why it failed or was skipped, as a label."""
+        return self.error.reason if self.error else self.skipped and self.skipped.reason
+
+    @property
+    def detail(self) -> str | None:
+        """The same in words."""
+        return self.error.detail if self.error else self.skipped and self.skipped.detail
 
     @property
     def age_at_intake_s(self) -> float:

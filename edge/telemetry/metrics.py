@@ -13,7 +13,7 @@ from prometheus_client import (
     Info,
     disable_created_metrics,
 )
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 # 1 ms to 30 s: a GPU's batch lies at the lower end, a CPU's in the middle, a line that falls behind beyond.
@@ -97,6 +97,28 @@ class Metrics:
             "Batches between the start of their inference and the acknowledgement of their results.",
             registry=self.registry,
         )
+        self.skipped_frames = Counter(
+            "stripsight_skipped_frames",
+            "Frames that were skipped, by reason.",
+            ["line", "camera", "reason"],
+            registry=self.registry,
+        )
+        self.skipped_strip_meters = Counter(
+            "stripsight_skipped_strip_meters",
+            "Length of strip shown by the frames that were skipped, in metres, by reason.",
+            ["line", "camera", "reason"],
+            registry=self.registry,
+        )
+        self.batch_limit_frames = Gauge(
+            "stripsight_batch_limit_frames",
+            "Frames that the next batch may have.",
+            registry=self.registry,
+        )
+        self.batch_wait_seconds = Gauge(
+            "stripsight_batch_wait_seconds",
+            "How long the first frame of the next batch may wait for others.",
+            registry=self.registry,
+        )
         self.model = Info("stripsight_model", "The model that looks at the frames.", registry=self.registry)
         self.model_exchanges = Counter(
             "stripsight_model_exchanges",
@@ -122,6 +144,10 @@ class Metrics:
             self._cameras.add(labels)
         return labels if labels in self._cameras else OTHERS
 
+    def watch_lost(self, lost: Callable[[], Mapping[str, int]]) -> None:
+        """Report at each scrape how many frames were deleted before they were read, by topic."""
+        self.registry.register(_LostCollector(lost))
+
     def watch_lag(self, lag: Callable[[], Mapping[tuple[str, int], int]]) -> None:
         """Report at each scrape how far the daemon is behind: frames by (topic, partition)."""
         self.registry.register(_LagCollector(lag))
@@ -141,4 +167,21 @@ class _LagCollector(Collector):
         )
         for (topic, partition), frames in self._lag().items():
             family.add_metric([topic, str(partition)], frames)
+        yield family
+
+
+class _LostCollector(Collector):
+    """Asks for the losses when Prometheus does."""
+
+    def __init__(self, lost: Callable[[], Mapping[str, int]]) -> None:
+        self._lost = lost
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        family = CounterMetricFamily(
+            "stripsight_lost_frames",
+            "Frames that the broker deleted before they were read.",
+            labels=["topic"],
+        )
+        for topic, frames in self._lost().items():
+            family.add_metric([topic], frames)
         yield family

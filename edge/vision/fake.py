@@ -33,11 +33,13 @@ class FakeRuntime:
         masks: bool = True,
         class_names: tuple[str, ...] = ("class_0", "class_1", "class_2", "class_3"),
         delay_ms_per_batch: float = 0.0,
+        delay_ms_per_frame: float = 0.0,
     ) -> None:
         self.defects_per_frame = defects_per_frame
         self.masks = masks
         self.class_names = class_names
         self.delay_ms_per_batch = delay_ms_per_batch
+        self.delay_ms_per_frame = delay_ms_per_frame
 
     def warmup(self) -> None:
         """Do nothing: there is nothing to warm."""
@@ -50,8 +52,9 @@ class FakeRuntime:
         """
         for image in images:
             require_image(image)
-        if self.delay_ms_per_batch > 0:
-            time.sleep(self.delay_ms_per_batch / MS_PER_S)
+        delay_ms = self.delay_ms_per_batch + self.delay_ms_per_frame * len(images)
+        if delay_ms > 0:
+            time.sleep(delay_ms / MS_PER_S)
         return [self._detect(image) for image in images]
 
     def close(self) -> None:

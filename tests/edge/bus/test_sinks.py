@@ -1,6 +1,5 @@
 """At least once and exactly once: what becomes of results, on Apache Kafka."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -18,6 +17,7 @@ from edge.contracts.frame import RawFrame
 from edge.errors import PublishError
 from edge.settings import KafkaSettings
 from tests.support.any_broker import AnyBroker
+from tests.support.polling import take
 
 MakeTopic = Callable[..., Awaitable[str]]
 
@@ -55,14 +55,6 @@ async def topics(kafka: KafkaSettings, make_topic: MakeTopic) -> list[str]:
     async with Publisher(kafka) as publisher:
         await publisher.publish([Record(name, str(n).encode()) for n in range(5) for name in names])
     return names
-
-
-async def take(source: FrameSource, count: int) -> list[RawFrame]:
-    frames: list[RawFrame] = []
-    async with asyncio.timeout(20):
-        while len(frames) < count:
-            frames += await source.poll(count - len(frames))
-    return frames
 
 
 def results_of(kafka: KafkaSettings, frames: list[RawFrame]) -> list[FrameResults]:

@@ -12,6 +12,7 @@ from edge.contracts.frame import RawFrame
 from edge.errors import MissingTopicError, OffsetError
 from edge.settings import KafkaSettings
 from tests.support.any_broker import AnyBroker
+from tests.support.polling import take
 
 MakeTopic = Callable[..., Awaitable[str]]
 Until = Callable[..., Awaitable[object]]
@@ -23,15 +24,6 @@ QUICK = {
     "watch_interval_s": 0.05,
     "heartbeat_interval_ms": 50,
 }
-
-
-async def take(source: FrameSource, count: int) -> list[RawFrame]:
-    """Poll until so many frames are taken."""
-    frames: list[RawFrame] = []
-    async with asyncio.timeout(20):
-        while len(frames) < count:
-            frames += await source.poll(count - len(frames))
-    return frames
 
 
 async def publish(kafka: KafkaSettings, *records: Record) -> None:
@@ -92,6 +84,35 @@ async def test_order_within_a_camera_and_turns_between_cameras(
     assert values([frame for frame in frames if frame.origin.topic == flood]) == list(range(200))
     assert values([frame for frame in frames if frame.origin.topic == trickle]) == list(range(5))
     assert {frame.origin.topic for frame in frames[100:]} == {flood}
+
+
+async def test_idle_cameras_do_not_spoil_the_turns(
+    kafka: KafkaSettings, make_topic: MakeTopic, until: Until
+) -> None:
+    """With little room, and with cameras that have nothing, those that have something still take turns."""
+    for number in range(4):
+        await make_topic(f"frames.idle{number}")
+    flood, trickle = await make_topic("frames.flood"), await make_topic("frames.trickle")
+    async with FrameSource(kafka, **QUICK) as source:
+        await publish(kafka, *numbered(flood, 200), *numbered(trickle, 20))
+        await until(lambda: len(source._consumer._fetcher._records) == 2)  # both are fetched
+        frames = [frame for _ in range(20) for frame in await source.poll(2)]
+    assert values([frame for frame in frames if frame.origin.topic == trickle]) == list(range(20))
+    assert values([frame for frame in frames if frame.origin.topic == flood]) == list(range(20))
+
+
+async def test_a_frame_may_end_the_turn_of_its_camera(
+    kafka: KafkaSettings, make_topic: MakeTopic, until: Until
+) -> None:
+    """Behind a frame that ends the turn no more is taken of that camera in a call; of the others it is."""
+    first, second = await make_topic("frames.cam1"), await make_topic("frames.cam2")
+    async with FrameSource(kafka, **QUICK) as source:
+        await publish(kafka, *numbered(first, 6), *numbered(second, 6))
+        await until(lambda: len(source._consumer._fetcher._records) == 2)
+        polls = [await source.poll(50, ends_turn=lambda frame: frame.value in (b"1", b"4")) for _ in range(3)]
+    for topic in (first, second):
+        taken = [values([frame for frame in frames if frame.origin.topic == topic]) for frames in polls]
+        assert taken == [[0, 1], [2, 3, 4], [5]]
 
 
 async def test_commits_stand_before_the_first_frame_that_is_not_done(

@@ -192,6 +192,15 @@ def test_token_endpoints_with_tls_or_on_this_machine_are_allowed(url: str) -> No
     assert load_settings(None, flags, {}).kafka.sasl_oauth_token_url == url
 
 
+def test_shedding_without_an_age_names_what_is_missing() -> None:
+    """The policy cannot guess how old a frame may be."""
+    message = complaint("[pipeline]\noverload = 'shed'")
+    assert message == (
+        "1 setting is wrong:\n"
+        "  pipeline (stripsight.toml line 2): overload shed needs max_frame_age_ms: how old a frame may be"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "environ"),
     [

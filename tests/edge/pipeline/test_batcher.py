@@ -4,20 +4,23 @@ import asyncio
 
 import pytest
 
-from edge.pipeline.batcher import Batcher
+from edge.pipeline.batcher import Batcher, BatchLimits
 from edge.pipeline.channel import Channel, EndOfChannelError
 
 LONG_S = 3600.0
 
 
 def batcher_of(channel: Channel[str], *, max_wait_s: float, arrived_at: float | None = None) -> Batcher[str]:
-    """A batcher of up to four, for items that arrive when they are asked about or at a given time."""
+    """A batcher of up to four, for items that arrive when they are asked about or at a given time.
+
+    Small letters take a place, capitals ride along.
+    """
     loop = asyncio.get_running_loop()
     return Batcher(
         channel,
-        max_batch=4,
-        max_wait_s=max_wait_s,
+        limits=lambda _: BatchLimits(4, max_wait_s),
         arrived_at=lambda _: loop.time() if arrived_at is None else arrived_at,
+        takes_place=str.islower,
     )
 
 
@@ -72,3 +75,59 @@ async def test_the_end_closes_the_window() -> None:
     assert await batcher.next_batch() == ["a", "b"]
     with pytest.raises(EndOfChannelError):
         await batcher.next_batch()
+
+
+async def test_what_rides_along_takes_no_place() -> None:
+    """A batch is full with four frames for the model, however many skipped ones lie between them."""
+    batcher = batcher_of(await riders_of("AaBbCcDdEe"), max_wait_s=LONG_S)
+    assert await batcher.next_batch() == list("AaBbCcDd")
+
+
+async def test_riders_alone_wait_for_nobody() -> None:
+    """Skipped frames without one for the model leave at once, however long the window."""
+    batcher = batcher_of(await riders_of("ABC"), max_wait_s=LONG_S)
+    assert await batcher.next_batch() == list("ABC")
+
+
+async def test_the_window_opens_with_the_first_that_takes_a_place() -> None:
+    """A rider that came long ago does not close the window of a frame that comes now."""
+    channel = await riders_of("Aa")
+    batch = asyncio.create_task(batcher_of(channel, max_wait_s=LONG_S).next_batch())
+    await asyncio.sleep(0)
+    for item in "Bbcd":
+        await channel.send(item)
+    assert await batch == list("AaBbcd")
+
+
+async def test_a_batch_of_riders_is_bounded() -> None:
+    """However many come, a batch has no more of them than its channel holds."""
+    channel = await riders_of("A" * 10)
+    batch = asyncio.create_task(batcher_of(channel, max_wait_s=LONG_S).next_batch())
+    await asyncio.sleep(0)
+    await channel.send("a")
+    assert await batch == ["A"] * 10
+    waiting = asyncio.create_task(batcher_of(channel, max_wait_s=LONG_S).next_batch())
+    for _ in range(20):
+        await channel.send("A")
+    assert len(await waiting) == 4 + 10
+
+
+async def test_limits_follow_how_many_wait() -> None:
+    """The limits of each batch are asked for when its first item is there, with how many wait."""
+    asked: list[int] = []
+
+    def limits(waiting: int) -> BatchLimits:
+        asked.append(waiting)
+        return BatchLimits(waiting - 1, 0)
+
+    batcher = Batcher(await channel_of("abc"), limits=limits, arrived_at=lambda _: 0.0)
+    assert await batcher.next_batch() == ["a", "b"]
+    assert asked == [3]
+
+
+async def riders_of(items: str) -> Channel[str]:
+    """A channel in which each letter waits, up to ten capitals as riders."""
+    channel: Channel[str] = Channel(10, most_riders=10, is_rider=str.isupper)
+    for item in items:
+        await channel.send(item)
+    return channel

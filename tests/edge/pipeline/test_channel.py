@@ -49,3 +49,13 @@ async def test_a_cancelled_receiver_loses_no_item() -> None:
     with pytest.raises(asyncio.CancelledError):
         await receiver
     assert await channel.receive() == 7
+
+
+async def test_riders_take_no_room() -> None:
+    """Skipped frames keep their place in the order, and leave the room to others up to a bound."""
+    channel: Channel[int] = Channel(2, most_riders=3, is_rider=lambda number: number < 0)
+    for number in (-1, 1, -2, -3):
+        await channel.send(number)
+    assert (len(channel), channel.room, channel.room_for_riders) == (1, 1, 0)
+    assert [await channel.receive(), channel.receive_nowait()] == [-1, 1]
+    assert (len(channel), channel.room, channel.room_for_riders) == (0, 2, 1)

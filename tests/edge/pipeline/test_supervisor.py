@@ -2,18 +2,22 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
+from edge.bus.ledger import TopicPartition
 from edge.bus.record import Record
 from edge.bus.sinks import AtLeastOnce
 from edge.contracts import FrameOrigin, Inspection, RawFrame
 from edge.contracts.encoding import decode_record
 from edge.errors import DrainTimeoutError, PublishError
+from edge.pipeline.age_limit import AgeLimit
 from edge.pipeline.decode import Image
 from edge.pipeline.decoding import DecodingStage
 from edge.pipeline.delivery import DeliveryStage
@@ -39,24 +43,45 @@ class ListedSource:
         self.taken = 0
         self.done_origins: list[FrameOrigin] = []
         self.committed = 0
+        self.paused: set[TopicPartition] = set()
         self.polls_without_room = asyncio.Event()
 
     @property
     def in_flight(self) -> int:
         return self.taken - len(self.done_origins)
 
-    async def poll(self, max_frames: int) -> list[RawFrame]:
-        """Give at most so many."""
-        await asyncio.sleep(0)
+    async def poll(
+        self,
+        max_frames: int,
+        *,
+        timeout_s: float = 0.0,
+        ends_turn: Callable[[RawFrame], bool] = lambda _: False,
+    ) -> list[RawFrame]:
+        """Give at most so many, none of a topic that is paused or whose turn has ended."""
+        await asyncio.sleep(0 if self.waiting else timeout_s)
         if max_frames == 0:
             self.polls_without_room.set()
-        given, self.waiting = self.waiting[:max_frames], self.waiting[max_frames:]
+        given: list[RawFrame] = []
+        closed = {partition.topic for partition in self.paused}
+        for raw in self.waiting:
+            if len(given) < max_frames and raw.origin.topic not in closed:
+                given.append(raw)
+                closed |= {raw.origin.topic} if ends_turn(raw) else set()
+        self.waiting = [raw for raw in self.waiting if raw not in given]
         self.taken += len(given)
         return given
 
     def due(self, _: object, offsets: Sequence[int]) -> Sequence[int]:
         """Nothing is given up here."""
         return offsets
+
+    def pause(self, *partitions: TopicPartition) -> None:
+        """Give none of these."""
+        self.paused.update(partitions)
+
+    def resume(self, *partitions: TopicPartition) -> None:
+        """Give of these again."""
+        self.paused.difference_update(partitions)
 
     def done(self, origin: FrameOrigin) -> None:
         """Remember."""
@@ -112,10 +137,10 @@ class CountingDecoding(DecodingStage):
 
     started = 0
 
-    def start(self, raw: RawFrame) -> asyncio.Future[Work]:
+    def start(self, work: Work) -> asyncio.Future[Work]:
         """Count and start."""
         self.started += 1
-        return super().start(raw)
+        return super().start(work)
 
 
 def frames(count: int) -> list[RawFrame]:
@@ -134,12 +159,18 @@ def pipeline_of(
     queue_frames: int = 8,
     drain_timeout_s: float = 10.0,
     max_decoded_bytes: int = 10**6,
+    max_frame_age_ms: float | None = None,
+    target_p99_ms: float | None = None,
+    metrics: Metrics | None = None,
 ) -> Pipeline:
     """A pipeline between the two."""
-    runtime, metrics = runtime or FakeRuntime(), Metrics()
+    runtime, metrics = runtime or FakeRuntime(), metrics or Metrics()
+    age_limit = None if max_frame_age_ms is None else AgeLimit(max_frame_age_ms)
     return Pipeline(
         source,  # type: ignore[arg-type] # stands in for Kafka
-        decoding=CountingDecoding(Identifier("line-1", CAMERAS), threads=2, max_pixels=10**6),
+        decoding=CountingDecoding(
+            Identifier("line-1", CAMERAS), threads=2, max_pixels=10**6, age_limit=age_limit
+        ),
         inference=InferenceStage(runtime),
         delivery=DeliveryStage(
             AtLeastOnce(publisher, source),  # type: ignore[arg-type] # they stand in for Kafka
@@ -153,8 +184,12 @@ def pipeline_of(
             commit_interval_ms=1,
             drain_timeout_s=drain_timeout_s,
             max_decoded_bytes=max_decoded_bytes,
+            overload="shed" if age_limit else "block",
+            max_frame_age_ms=max_frame_age_ms,
+            target_p99_ms=target_p99_ms,
         ),
         metrics=metrics,
+        age_limit=age_limit,
     )
 
 
@@ -207,7 +242,7 @@ async def test_large_frames_wait_for_memory() -> None:
     runtime, source, publisher = HeldRuntime(), ListedSource(frames(20)), ListedPublisher()
     pipeline = pipeline_of(source, publisher, runtime, max_decoded_bytes=3 * 8 * 8)
     async with running(pipeline):
-        decoding = pipeline._decoding
+        decoding = pipeline._admission._decoding
         assert isinstance(decoding, CountingDecoding)
         while decoding.started < 3:  # noqa: ASYNC110 - a test's own stand-in
             await asyncio.sleep(0)
@@ -269,3 +304,94 @@ async def test_the_last_commit_comes_after_the_last_frame() -> None:
             await asyncio.sleep(0)
         source.go_on.set()
     assert source.committed == 3
+
+
+def aged(frames: Sequence[RawFrame], age_s: float) -> list[RawFrame]:
+    """The same frames, published so long ago."""
+    return [replace(raw, timestamp_ms=round((time.time() - age_s) * 1000)) for raw in frames]
+
+
+async def test_shedding_keeps_the_order_and_sets_nothing_aside() -> None:
+    """Old and young frames of a camera alternate, a corrupt one among each: results leave in their order.
+
+    Skipped frames are done and committed as all others, counted in frames and metres, and no dead letters.
+    """
+    old, young = aged(frames(60), 3600), frames(60)
+    mixed = [old[n] if n % 4 < 2 else young[n] for n in range(60)]
+    source, publisher, metrics = ListedSource(mixed), ListedPublisher(), Metrics()
+    async with running(pipeline_of(source, publisher, max_frame_age_ms=60_000, metrics=metrics)):
+        await publisher.wait_for(60)
+    inspections = publisher.inspections()
+    assert [inspection.frame.offset for inspection in inspections] == list(range(60))
+    assert [origin.offset for origin in source.done_origins] == list(range(60))
+    assert source.committed == 60
+    skipped = [inspection.outcome == "skipped" for inspection in inspections]
+    assert skipped == [n % 4 < 2 for n in range(60)]
+    failed = [inspection.frame.offset for inspection in inspections if inspection.outcome == "failed"]
+    assert failed == [n for n in range(60) if n % 3 == 2 and n % 4 >= 2]
+    dead_letters = [record for record in publisher.records if record.topic == KAFKA.dead_letter_topic]
+    assert len(dead_letters) == len(failed)
+    told = next(inspection for inspection in inspections if inspection.outcome == "skipped")
+    assert (told.reason, told.model, told.width_px, told.height_px) == ("too_old", None, 8, 8)
+    assert told.strip_mm is not None
+    labels = {"line": "line-1", "camera": "cam1"}
+    value = metrics.registry.get_sample_value
+    assert value("stripsight_skipped_frames_total", labels | {"reason": "too_old"}) == 30
+    assert value("stripsight_skipped_strip_meters_total", labels | {"reason": "too_old"}) == pytest.approx(
+        0.12
+    )
+    assert value("stripsight_frames_total", labels | {"outcome": "skipped"}) == 30
+    assert value("stripsight_batch_frames_sum") == 30  # the model's batches are of the others
+
+
+async def test_frames_that_grew_too_old_in_the_queue_make_room_for_fresh_ones() -> None:
+    """While a batch hangs, those behind it grow too old; the next batch is full of frames that are not."""
+    runtime, source, publisher = HeldRuntime(), ListedSource(frames(1)), ListedPublisher()
+    pipeline = pipeline_of(source, publisher, runtime, max_frame_age_ms=700)
+    async with running(pipeline), asyncio.timeout(10):
+        while not pipeline._inference.busy_s:  # noqa: ASYNC110 - a test's own stand-in
+            await asyncio.sleep(0)
+        source.waiting += aged(frames(8)[1:], 0.3)
+        while source.taken < 8:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.5)  # what passes is what the limit is about
+        source.waiting += aged(frames(20)[8:], -60)
+        runtime.let_go.set()
+        await publisher.wait_for(20)
+    inspections = publisher.inspections()
+    assert [inspection.frame.offset for inspection in inspections] == list(range(20))
+    assert {inspection.outcome for inspection in inspections[1:8]} <= {"skipped", "failed"}
+    looked_at = [inspection for inspection in inspections[8:] if inspection.outcome == "inspected"]
+    assert len(looked_at) == sum(n % 3 != 2 for n in range(8, 20))
+
+
+async def test_a_camera_with_old_frames_is_drained_while_another_fills_the_queue() -> None:
+    """What is skipped needs no room: a busy model and a full queue hold up no camera whose frames are old."""
+    runtime = HeldRuntime()
+    fresh = [raw for raw in frames(100) if raw.origin.offset % 3 != 2]
+    stale = [
+        replace(raw, origin=FrameOrigin("frames.cam2", 0, raw.origin.offset))
+        for raw in aged(frames(500), 3600)
+    ]
+    source, publisher = ListedSource(fresh + stale), ListedPublisher()
+    pipeline = pipeline_of(source, publisher, runtime, queue_frames=8, max_frame_age_ms=60_000)
+    async with running(pipeline):
+        async with asyncio.timeout(10):
+            while any(raw.origin.topic == "frames.cam2" for raw in source.waiting):  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        assert len(source.waiting) >= len(fresh) - 8 - 4 - 1  # the queue, the model's batch, one at a look
+        runtime.let_go.set()
+        await publisher.wait_for(len(fresh) + 500)
+
+
+async def test_batches_follow_a_target_for_latency() -> None:
+    """With target_p99_ms the limits of batches are measured, and the metrics tell them."""
+    source, publisher, metrics = ListedSource(frames(60)), ListedPublisher(), Metrics()
+    runtime = FakeRuntime(delay_ms_per_frame=20)
+    pipeline = pipeline_of(source, publisher, runtime, queue_frames=1, target_p99_ms=1, metrics=metrics)
+    async with running(pipeline):
+        await publisher.wait_for(60)
+    assert metrics.registry.get_sample_value("stripsight_batch_limit_frames") == 1
+    assert metrics.registry.get_sample_value("stripsight_batch_wait_seconds") == 0
+    batches = metrics.registry.get_sample_value("stripsight_batch_frames_bucket", {"le": "1.0"})
+    assert batches == 60

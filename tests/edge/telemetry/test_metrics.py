@@ -22,7 +22,10 @@ def metrics_with_samples() -> Metrics:
     metrics.frame_age_seconds.labels("l", "c")
     metrics.model.info(dict.fromkeys(("name", "version", "runtime", "device", "precision"), "x"))
     metrics.build.info({"version": "1"})
+    metrics.skipped_frames.labels("l", "c", "too_old")
+    metrics.skipped_strip_meters.labels("l", "c", "too_old")
     metrics.watch_lag(lambda: {("frames.c", 0): 3})
+    metrics.watch_lost(lambda: {"frames.c": 3})
     return metrics
 
 

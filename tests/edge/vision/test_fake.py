@@ -66,6 +66,14 @@ def test_the_delay_counts_batches(frame: Frames, monkeypatch: pytest.MonkeyPatch
     assert slept == [pytest.approx(0.020)]
 
 
+def test_a_delay_of_each_frame_adds_up(frame: Frames, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time of a batch can depend on its size, as a model's does."""
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    FakeRuntime(delay_ms_per_batch=20, delay_ms_per_frame=5).infer([frame(8, 8)] * 4)
+    assert slept == [pytest.approx(0.040)]
+
+
 def test_an_empty_call_gives_an_empty_answer() -> None:
     """No images in, no entries out."""
     assert FakeRuntime().infer([]) == []

@@ -69,7 +69,7 @@ class Court:
             AssertionError: the outcome has no name, its records cannot be read, or it cost too much.
         """
         held, began_at = forget_peak(), time.process_time()
-        work = await self._decoding.start(raw)
+        work = await self._decoding.start(self._decoding.identify(raw))
         _check_decoded(work, self._decoding.decoded_bytes(raw))
         inferred = await self._inference.infer([work])
         await self._delivery.deliver(Batch(0, [work], inferred.infer_s, inferred.model))
