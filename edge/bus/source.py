@@ -236,7 +236,8 @@ class FrameSource(ConsumerRebalanceListener):
         newest = self._ledger.newest(partition)
         finished = self._ledger.settle(partition, position)
         if newest is not None and newest < position - 1:
-            self._consumer.seek(partition, position)  # another daemon got further than we have read
+            with contextlib.suppress(IllegalStateError):  # given up meanwhile: whoever gets it begins there
+                self._consumer.seek(partition, position)  # another daemon got further than we have read
         return finished
 
     async def committed(self, partition: TopicPartition) -> int | None:
