@@ -1,10 +1,12 @@
 """What every Kafka client here has in common: address, security, sizes, and the wait for the broker."""
 
+import asyncio
 import functools
 from typing import Any, Protocol
 
 import stamina
 import structlog
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaConnectionError
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
@@ -31,6 +33,10 @@ _FIRST_WAIT_S = 0.2
 _LONGEST_WAIT_S = 5.0
 
 _TELLING = ("PLAIN", "OAUTHBEARER")  # mechanisms that send the secret itself; SCRAM sends a proof of it
+
+
+# Leaving a group takes milliseconds. A broker that is gone is not waited for: it will miss us.
+_LEAVE_TIMEOUT_S = 10.0
 
 
 class Client(Protocol):
@@ -91,6 +97,16 @@ async def wait_for_broker(kafka: KafkaSettings, *, timeout_s: float | None = Non
     ):
         with attempt:
             await knock(kafka, arguments)
+
+
+async def stop_consumer(consumer: AIOKafkaConsumer, kafka: KafkaSettings) -> None:
+    """Leave the group and close all connections; with a broker that is gone, without a word."""
+    try:
+        async with asyncio.timeout(_LEAVE_TIMEOUT_S):
+            await consumer.stop()
+    except TimeoutError:
+        log.warning("left without a word", brokers=kafka.bootstrap_servers, client=kafka.client_id)
+        await consumer._client.close()  # noqa: SLF001 - stop() gave up before it came to that
 
 
 async def start_client(client: Client, kafka: KafkaSettings) -> None:

@@ -69,18 +69,18 @@ class OffsetLedger:
             entry.position = first + 1
 
     def due(self, partition: TopicPartition, offsets: Sequence[int]) -> list[int]:
-        """Return those of some offsets, in their order, whose results may be published now.
+        """Return those of some offsets, each once and in their order, whose results may be published now.
 
         They are in flight, and nothing before them is in flight that is not among them. So what is left over
         from an assignment that ended, and whose predecessors were dropped, cannot get ahead of those: they
-        are read again, and it with them.
+        are read again, and it with them. Of the rest, what is left over is as good as what was read again.
         """
         entry = self._entries.get(partition)
         if entry is None:
             return []
-        wanted = [offset for offset in offsets if entry.pending.get(offset) is False]
-        first_pending = [offset for offset, is_done in entry.pending.items() if not is_done][: len(wanted)]
-        return wanted if wanted == first_pending else []
+        wanted = sorted({offset for offset in offsets if entry.pending.get(offset) is False})
+        in_flight = (offset for offset, is_done in entry.pending.items() if not is_done)
+        return [offset for offset, first in zip(wanted, in_flight, strict=False) if offset == first]
 
     def committable(self) -> dict[TopicPartition, int]:
         """Return the positions of all partitions that moved on since they were committed."""

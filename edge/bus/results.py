@@ -16,6 +16,7 @@ from edge.bus.connection import (
     client_arguments,
     largest_record_bytes,
     start_client,
+    stop_consumer,
     wait_for_broker,
 )
 from edge.bus.membership import keep_polling, may_pass
@@ -28,7 +29,6 @@ log = structlog.get_logger(__name__)
 # What was handled within the last second may be handled again after a crash.
 _COMMIT_INTERVAL_S = 1.0
 _REVOKE_TIMEOUT_S = 5.0
-_CLOSE_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,11 +191,7 @@ class ResultReader(ConsumerRebalanceListener):
         if self._polling is not None:
             self._polling.cancel()
             await asyncio.gather(self._polling, return_exceptions=True)
-        try:
-            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
-                await self._consumer.stop()
-        except TimeoutError:
-            log.warning("left without a word", topic=self._topic, group=self._group_id)
+        await stop_consumer(self._consumer, self._kafka)
 
     def _fail(self, error: KafkaError) -> None:
         self._failure = self._refused(error)

@@ -77,28 +77,28 @@ class ExactlyOnce:
 
     async def _deliver(self, partition: TopicPartition, results: list[FrameResults]) -> list[FrameOrigin]:
         """Try until the results of one partition are committed, or the partition is given up."""
-        finished: set[int] = set()
+        finished: list[int] = []
         async for attempt in patiently(UnclaimedError, RecordsRefusedError, BrokerUnreachableError):
             with attempt:
                 try:
-                    finished.update(await self._try(partition, results))
+                    await self._try(partition, results, finished)
                 except RecordsRefusedError as error:
                     results = [_with_substitutes(each, error.refused) for each in results]
                     raise
         return [each.origin for each in results if each.origin.offset in finished]
 
-    async def _try(self, partition: TopicPartition, results: list[FrameResults]) -> list[int]:
+    async def _try(self, partition: TopicPartition, results: list[FrameResults], finished: list[int]) -> None:
         """1. claim if need be, and pass over what is committed after all  2. publish and commit the rest."""
-        finished: list[int] = []
         if _due(self._source, partition, results) and not self._transactions.is_claimed(partition):
             await self._transactions.claim(partition)
             finished += self._source.settle(partition, await self._source.committed(partition) or 0)
+            if not self._source.is_open(partition):
+                await self._transactions.release([partition])  # given up meanwhile: the claim is not ours
         if due := _due(self._source, partition, results):
             records = [record for each in due for record in each.records]
             position = due[-1].origin.offset + 1
             await self._transactions.publish(partition, records, position)
             finished += self._source.settle(partition, position)
-        return finished
 
 
 def _by_partition(results: Iterable[FrameResults]) -> Iterator[tuple[TopicPartition, list[FrameResults]]]:
@@ -112,8 +112,8 @@ def _by_partition(results: Iterable[FrameResults]) -> Iterator[tuple[TopicPartit
 
 
 def _due(source: FrameSource, partition: TopicPartition, results: list[FrameResults]) -> list[FrameResults]:
-    offsets = source.due(partition, [each.origin.offset for each in results])
-    return [each for each in results if each.origin.offset in offsets]
+    by_offset = {each.origin.offset: each for each in results}
+    return [by_offset[offset] for offset in source.due(partition, list(by_offset))]
 
 
 def _with_substitutes(results: FrameResults, refused: Sequence[Refused]) -> FrameResults:

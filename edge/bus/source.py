@@ -14,6 +14,7 @@ from edge.bus.connection import (
     client_arguments,
     largest_frame_bytes,
     start_client,
+    stop_consumer,
     wait_for_broker,
 )
 from edge.bus.intake import Intake
@@ -52,7 +53,6 @@ _REBALANCE_TIMEOUT_MS = 45_000
 _DISCOVERY_INTERVAL_S = 5.0
 _WATCH_INTERVAL_S = 1.0
 _PARTITIONS_MAX_AGE_MS = 10_000  # how old the known number of partitions may get
-_CLOSE_TIMEOUT_S = 10.0
 
 
 class FrameSource(ConsumerRebalanceListener):
@@ -127,11 +127,7 @@ class FrameSource(ConsumerRebalanceListener):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        try:
-            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
-                await self._consumer.stop()
-        except TimeoutError:
-            log.warning("left the group without a word", group=self._kafka.group_id)
+        await stop_consumer(self._consumer, self._kafka)
 
     @property
     def assigned(self) -> frozenset[TopicPartition]:
@@ -230,6 +226,10 @@ class FrameSource(ConsumerRebalanceListener):
         None, when the partition was given up since they were taken.
         """
         return self._ledger.due(partition, offsets)
+
+    def is_open(self, partition: TopicPartition) -> bool:
+        """Tell whether frames were taken from a partition that was not given up since."""
+        return self._ledger.position(partition) is not None
 
     def settle(self, partition: TopicPartition, position: int) -> list[int]:
         """Say that a position is committed together with all results before it; returns what it finished."""
@@ -361,6 +361,7 @@ class FrameSource(ConsumerRebalanceListener):
             if topics and topics != subscribed:
                 log.info("frame topics changed", topics=topics)
                 await self._release(self._consumer.assignment())
+                await self._stop_claiming()  # a rebalance may have come while we waited
                 self._consumer.subscribe(topics, listener=self)
                 subscribed = topics
 

@@ -7,6 +7,7 @@ that moment is where reading begins, and nobody else can add to it.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Self
 
@@ -47,6 +48,7 @@ class Transactions:
     def __init__(self, kafka: KafkaSettings) -> None:
         self._kafka = kafka
         self._producers: dict[TopicPartition, AIOKafkaProducer] = {}
+        self._one_claim: defaultdict[TopicPartition, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def __aenter__(self) -> Self:
         return self
@@ -62,12 +64,13 @@ class Transactions:
             PublishError: this account may not use the transactional id.
             UnclaimedError: it did not work this time.
         """
-        await self.release([partition])
         name = transactional_id(self._kafka, partition)
-        try:
-            self._producers[partition] = await start_producer(self._kafka, transactional_id=name)
-        except KafkaError as error:
-            raise _as_bus_error(f"transactional id {name}", error) from error
+        async with self._one_claim[partition]:
+            await self.release([partition])
+            try:
+                self._producers[partition] = await start_producer(self._kafka, transactional_id=name)
+            except KafkaError as error:
+                raise _as_bus_error(f"transactional id {name}", error) from error
 
     async def claim_in_time(self, partition: TopicPartition) -> None:
         """Claim, however long it takes until the broker answers.

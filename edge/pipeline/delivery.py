@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import structlog
@@ -40,6 +41,7 @@ class DeliveryStage:
         Raises:
             PublishError: the broker refuses a record for good; none of the batch's frames counts as done.
         """
+        batch = _with_each_frame_once(batch)
         defects = [list(self._defects(work, batch.model)) for work in batch.works]
         inspections = [
             self._inspection(work, len(found), batch.model.reference)
@@ -124,6 +126,11 @@ class DeliveryStage:
                 metrics.defects.labels(*who, defect.class_name).inc()
             if work.error is not None:
                 metrics.dead_letters.labels(work.error.reason).inc()
+
+
+def _with_each_frame_once(batch: Batch) -> Batch:
+    """A partition that was given up and came back brings its frames again, perhaps into the same batch."""
+    return replace(batch, works=list({work.raw.origin: work for work in batch.works}.values()))
 
 
 def _defect_record(topic: str, key: bytes, defect: Defect) -> Record:

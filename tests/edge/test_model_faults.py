@@ -24,6 +24,12 @@ POISON = 255
 FRAMES, POISONED = 40, 17
 
 
+@pytest.fixture(params=["at_least_once", "exactly_once"])
+def delivery(request: pytest.FixtureRequest) -> str:
+    """Either promise."""
+    return str(request.param)
+
+
 class PoisonedRuntime(FakeRuntime):
     """Does something else with a batch in which a frame is all white."""
 
@@ -71,12 +77,13 @@ def answers_nan(place: int, found: list[Detections]) -> list[Detections]:
 )
 async def test_a_fault_stays_with_the_frame_that_causes_it(
     apache_kafka: str,
+    delivery: str,
     fault: Callable[[int, list[Detections]], list[Detections]],
     reason: str,
     told: str,
 ) -> None:
     """The frame is failed, with its reason, and set aside whole; its neighbours are inspected."""
-    settings = await line_settings(apache_kafka)
+    settings = await line_settings(apache_kafka, delivery=delivery)
     topics = settings.kafka.frame_topics or []
     poison = frame(topics[0], POISONED, picture(0, shade=POISON))
     async with (
@@ -114,9 +121,11 @@ class SmallRuntime(FakeRuntime):
         return super().infer(images)
 
 
-async def test_batches_that_are_too_large_for_the_memory_become_smaller(apache_kafka: str) -> None:
+async def test_batches_that_are_too_large_for_the_memory_become_smaller(
+    apache_kafka: str, delivery: str
+) -> None:
     """No frame fails, and only one call did."""
-    settings = await line_settings(apache_kafka, cameras=1)
+    settings = await line_settings(apache_kafka, delivery=delivery, cameras=1)
     (topic,) = settings.kafka.frame_topics or []
     runtime = SmallRuntime()
     async with read_along(settings, lambda _: runtime) as (_, publisher, audit):
@@ -148,9 +157,11 @@ def impatient(**more: float) -> PipelineSettings:
     return PipelineSettings(max_batch=4, max_wait_ms=5, commit_interval_ms=20, stall_timeout_s=0.1, **more)
 
 
-async def test_a_stall_is_seen_and_over_when_the_model_comes_back(apache_kafka: str, until: Until) -> None:
+async def test_a_stall_is_seen_and_over_when_the_model_comes_back(
+    apache_kafka: str, delivery: str, until: Until
+) -> None:
     """Ready turns false while the model hangs and true again afterwards; each frame has its one record."""
-    settings = await line_settings(apache_kafka, cameras=1, pipeline=impatient())
+    settings = await line_settings(apache_kafka, delivery=delivery, cameras=1, pipeline=impatient())
     (topic,) = settings.kafka.frame_topics or []
     runtime = StallingRuntime()
     async with read_along(settings, lambda _: runtime) as (daemon, publisher, audit):
@@ -168,9 +179,11 @@ async def test_a_stall_is_seen_and_over_when_the_model_comes_back(apache_kafka: 
     assert await committed(settings.kafka) == {topic: FRAMES}
 
 
-async def test_a_model_that_stays_stalled_ends_the_daemon(apache_kafka: str) -> None:
+async def test_a_model_that_stays_stalled_ends_the_daemon(apache_kafka: str, delivery: str) -> None:
     """Its frames are uncommitted, and the next daemon inspects them: each has its one record in the end."""
-    settings = await line_settings(apache_kafka, cameras=1, pipeline=impatient(stall_exit_s=0.5))
+    settings = await line_settings(
+        apache_kafka, delivery=delivery, cameras=1, pipeline=impatient(stall_exit_s=0.5)
+    )
     (topic,) = settings.kafka.frame_topics or []
     runtime = StallingRuntime()
     with pytest.raises(StalledModelError, match=r"at a batch of \d frames for 0\.5 s"):
@@ -196,11 +209,11 @@ async def _run_to_the_end(settings: Settings, runtime: FakeRuntime) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_a_process_whose_model_hangs_ends_by_itself(apache_kafka: str) -> None:
+async def test_a_process_whose_model_hangs_ends_by_itself(apache_kafka: str, delivery: str) -> None:
     """With exit code 1, though the thread of the model never returns."""
     hanging = ModelSettings(runtime="fake", fake_delay_ms=3_600_000)
     settings = await line_settings(
-        apache_kafka, cameras=1, pipeline=impatient(stall_exit_s=0.5), model=hanging
+        apache_kafka, delivery=delivery, cameras=1, pipeline=impatient(stall_exit_s=0.5), model=hanging
     )
     (topic,) = settings.kafka.frame_topics or []
     async with (
@@ -231,9 +244,9 @@ class DeadRuntime(FakeRuntime):
         return super().infer(images)
 
 
-async def test_a_fault_of_the_device_is_nobody_s_frame_s_fault(apache_kafka: str) -> None:
+async def test_a_fault_of_the_device_is_nobody_s_frame_s_fault(apache_kafka: str, delivery: str) -> None:
     """The daemon ends rather than fail the whole strip; the next one inspects all that is left."""
-    settings = await line_settings(apache_kafka, cameras=1)
+    settings = await line_settings(apache_kafka, delivery=delivery, cameras=1)
     (topic,) = settings.kafka.frame_topics or []
     with pytest.raises(BrokenModelError, match="illegal memory access"):
         await _run_to_the_end(settings, DeadRuntime())

@@ -26,7 +26,9 @@ HEIGHT_PX, WIDTH_PX = 64, 96
 DEADLINE_S = 60.0  # for what takes seconds, on a busy machine
 
 
-async def line_settings(bootstrap_servers: str, *, cameras: int = 2, **sections: Any) -> Settings:
+async def line_settings(
+    bootstrap_servers: str, *, cameras: int = 2, delivery: str = "at_least_once", **sections: Any
+) -> Settings:
     """Settings of a daemon whose topics are there, and its own; further sections as ``Settings`` has them."""
     run = uuid4().hex[:8]
     kafka = KafkaSettings(
@@ -37,6 +39,7 @@ async def line_settings(bootstrap_servers: str, *, cameras: int = 2, **sections:
         inspections_topic=f"inspections-{run}",
         dead_letter_topic=f"dead-letter-{run}",
         session_timeout_ms=6000,
+        delivery=delivery,  # type: ignore[arg-type] # pydantic checks it
     )
     await ensure_topics(kafka)
     await ensure_topics(kafka, kafka.frame_topics or [])

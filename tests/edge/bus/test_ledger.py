@@ -143,6 +143,9 @@ def test_only_what_is_next_in_its_partition_is_due() -> None:
     assert ledger.due(PARTITION, [3, 4]) == [3, 4]
     assert ledger.due(PARTITION, [1, 3]) == [3]
     assert ledger.due(PARTITION, [4, 6]) == []
+    assert ledger.due(PARTITION, [3, 4, 3, 4]) == [3, 4]
+    assert ledger.due(PARTITION, [4, 6, 3]) == [3, 4, 6]
+    assert ledger.due(PARTITION, [6, 3]) == [3]
     ledger.done(PARTITION, 3)
     assert ledger.due(PARTITION, [3, 4, 6]) == [4, 6]
     ledger.forget([PARTITION])
