@@ -128,6 +128,7 @@ class FrameSource(ConsumerRebalanceListener):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await stop_consumer(self._consumer, self._kafka)
+        await self._stop_claiming()  # of an assignment that came while the group was left
 
     @property
     def assigned(self) -> frozenset[TopicPartition]:
