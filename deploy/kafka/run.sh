@@ -9,7 +9,7 @@ config=/tmp/server.properties
     echo "advertised.listeners=INSIDE://kafka:19092,HOST://$KAFKA_HOST_ADDRESS"
 } > "$config"
 /opt/kafka/bin/kafka-storage.sh format --ignore-formatted --cluster-id "$KAFKA_CLUSTER_ID" --config "$config"
-# Here and not in the compose file, so that the scripts that are run beside the broker keep to a small heap.
+# Here and not in the compose file: scripts that are run beside the broker need neither its heap nor its agents.
 export KAFKA_HEAP_OPTS="-Xms256m -Xmx${KAFKA_HEAP:-768m}"
-export KAFKA_OPTS="-Dlog4j2.configurationFile=/etc/stripsight/kafka/log4j2.yaml $KAFKA_OPTS"
+export KAFKA_OPTS="-Dlog4j2.configurationFile=/etc/stripsight/kafka/log4j2.yaml $KAFKA_BROKER_OPTS"
 exec /opt/kafka/bin/kafka-run-class.sh kafka.Kafka "$config"

@@ -7,7 +7,6 @@ import asyncio
 import json
 import re
 import shutil
-import subprocess
 import time
 import urllib.parse
 import urllib.request
@@ -26,7 +25,7 @@ from edge.contracts import Defect
 from edge.settings import KafkaSettings
 from tests.conftest import Until, skip_or_fail
 from tests.support.audit import all_committed, audit
-from tests.support.compose import ROOT, Compose, why_no_compose
+from tests.support.compose import ROOT, Compose, docker, why_no_compose
 
 # The first build fetches torch, which is gigabytes; what follows takes seconds.
 BUILD_TIMEOUT_S = 1800
@@ -76,7 +75,7 @@ def kafka(mill: Compose) -> KafkaSettings:
 
 
 async def test_checks_turn_green_and_topics_are_made(mill: Compose, kafka: KafkaSettings) -> None:
-    """Each service with a check is healthy, the topics were made in order, for large frames and long records."""
+    """Each service with a check is healthy; topics are made, for large frames and for a year of results."""
     states = {service: mill.inspect(service)["State"] for service in (*SERVICES, "kafka-topics")}
     assert {states[service]["Health"]["Status"] for service in CHECKED} == {"healthy"}
     assert states["camera"]["Running"]
@@ -105,7 +104,9 @@ async def test_defects_come_out_on_the_published_port(kafka: KafkaSettings) -> N
 
 async def test_prometheus_reaches_all_and_knows_every_rule(mill: Compose, until: Until) -> None:
     """Every target is up, every rule of every file is loaded and can be evaluated."""
-    await until(lambda: targets(mill) == {"stripsight": "up", "prometheus": "up", "alertmanager": "up"}, PATIENCE_S)
+    await until(
+        lambda: targets(mill) == {"stripsight": "up", "prometheus": "up", "alertmanager": "up"}, PATIENCE_S
+    )
     loaded = [rule for group in ask(mill, "rules")["groups"] for rule in group["rules"]]
     written = [
         rule.get("alert") or rule["record"]
@@ -144,12 +145,14 @@ def test_containers_can_do_little_harm(mill: Compose, service: str) -> None:
 
 
 def test_the_image_says_what_it_is_and_builds_nothing(mill: Compose) -> None:
-    """It has labels, a signal and a check of its own, and neither compiler nor installer beside the daemon."""
+    """It has labels, a signal and a check of its own, and no compiler beside the daemon."""
     config = mill.inspect("edge")["Config"]
     assert config["StopSignal"] == "SIGTERM"
     assert config["Labels"]["org.opencontainers.image.licenses"] == "Apache-2.0"
     assert config["Healthcheck"]["Test"][0] == "CMD"
-    found = mill("exec", "--no-TTY", "edge", "sh", "-c", "command -v gcc g++ cc git curl hatchling || echo none")
+    found = mill(
+        "exec", "--no-TTY", "edge", "sh", "-c", "command -v gcc g++ cc git curl hatchling || echo none"
+    )
     assert found == "none\n"
 
 
@@ -162,12 +165,12 @@ def test_a_change_of_code_leaves_the_large_layers_alone(mill: Compose, tmp_path:
     with (tmp_path / "edge" / "daemon.py").open("a") as code:
         code.write("\n# another line\n")
     tag = f"{mill.project}:changed"
-    build = ["docker", "build", "--quiet", "--file", tmp_path / "deploy" / "Dockerfile", "--tag", tag, tmp_path]
+    dockerfile = str(tmp_path / "deploy" / "Dockerfile")
+    docker("build", "--quiet", "--file", dockerfile, "--tag", tag, str(tmp_path), timeout_s=PATIENCE_S)
     try:
-        subprocess.run(build, check=True, capture_output=True, timeout=120)
         before, after = layers("stripsight:test"), layers(tag)
     finally:
-        subprocess.run(["docker", "image", "rm", tag], check=False, capture_output=True, timeout=60)
+        docker("image", "rm", tag)
     assert after[:-1] == before[:-1]
     assert after[-1] != before[-1]
 
@@ -200,7 +203,9 @@ async def test_a_daemon_that_is_stopped_finishes_what_it_has(mill: Compose, kafk
     assert len((await audit(kafka)).inspections) == committed
 
 
-async def test_a_second_up_goes_on_from_the_volumes(mill: Compose, kafka: KafkaSettings, until: Until) -> None:
+async def test_a_second_up_goes_on_from_the_volumes(
+    mill: Compose, kafka: KafkaSettings, until: Until
+) -> None:
     """After ``down`` and ``up`` records, offsets and series are there, and no frame is inspected again."""
     up(mill)
     mill("stop", "camera")
@@ -250,7 +255,7 @@ async def positions(kafka: KafkaSettings) -> tuple[int, int]:
 async def positions_where(kafka: KafkaSettings, holds: Any) -> None:
     """Wait until something holds for end and position."""
     async with asyncio.timeout(PATIENCE_S):
-        while not holds(*await positions(kafka)):
+        while not holds(*await positions(kafka)):  # noqa: ASYNC110 - positions come without an event
             await asyncio.sleep(0.1)
 
 
@@ -262,7 +267,9 @@ async def frames_in_hand(kafka: KafkaSettings) -> None:
 
 def ask(mill: Compose, what: str, **arguments: str) -> Any:
     """Return what Prometheus answers."""
-    url = f"http://127.0.0.1:{mill.ports['PROMETHEUS_PORT']}/api/v1/{what}?{urllib.parse.urlencode(arguments)}"
+    url = (
+        f"http://127.0.0.1:{mill.ports['PROMETHEUS_PORT']}/api/v1/{what}?{urllib.parse.urlencode(arguments)}"
+    )
     with urllib.request.urlopen(url, timeout=10) as answer:
         return json.load(answer)["data"]
 
@@ -274,6 +281,5 @@ def targets(mill: Compose) -> dict[str, str]:
 
 def layers(image: str) -> list[str]:
     """Return the digests of an image's layers, the lowest first."""
-    command = ["docker", "image", "inspect", "--format", "{{json .RootFS.Layers}}", image]
-    answer: list[str] = json.loads(subprocess.run(command, check=True, capture_output=True, timeout=30).stdout)
+    answer: list[str] = json.loads(docker("image", "inspect", "--format", "{{json .RootFS.Layers}}", image))
     return answer

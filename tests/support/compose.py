@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,26 @@ ROOT = Path(__file__).resolve().parents[2]
 _PORTS = ("KAFKA_PORT", "STRIPSIGHT_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT", "GRAFANA_PORT")
 
 
-def why_no_compose(images: set[str]) -> str | None:
-    """Return why no compose file can be brought up here that needs these images; None if it can."""
-    for command in (
-        ["docker", "compose", "version"],
-        ["docker", "buildx", "version"],
-        *(["docker", "image", "inspect", image] for image in sorted(images)),
-    ):
-        try:
-            subprocess.run(command, check=True, capture_output=True, timeout=30)
-        except (OSError, subprocess.SubprocessError) as error:
-            return f"{' '.join(command)}: {error}"
+def docker(*arguments: str, timeout_s: float = 30) -> str:
+    """Run ``docker`` and return what it printed.
+
+    Raises:
+        OSError: there is none.
+        subprocess.SubprocessError: it failed, or took too long.
+    """
+    command = ["docker", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=timeout_s).stdout
+
+
+def why_no_compose(images: Collection[str] = ()) -> str | None:
+    """Return why no compose file can be read or brought up here that needs these images; None if it can."""
+    try:
+        docker("compose", "version")
+        docker("buildx", "version")
+        for image in sorted(images):
+            docker("image", "inspect", image)
+    except (OSError, subprocess.SubprocessError) as error:
+        return str(error)
     return None
 
 
@@ -63,8 +72,7 @@ class Compose:
     def inspect(self, service: str) -> dict[str, Any]:
         """Return what the engine knows of a service's container, running or not."""
         container = self("ps", "--all", "--quiet", service).strip()
-        done = subprocess.run(["docker", "inspect", container], check=True, capture_output=True, timeout=30)
-        answer: dict[str, Any] = json.loads(done.stdout)[0]
+        answer: dict[str, Any] = json.loads(docker("inspect", container))[0]
         return answer
 
     def _command(self) -> list[str]:
