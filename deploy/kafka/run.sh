@@ -11,5 +11,6 @@ config=/tmp/server.properties
 /opt/kafka/bin/kafka-storage.sh format --ignore-formatted --cluster-id "$KAFKA_CLUSTER_ID" --config "$config"
 # Here and not in the compose file: scripts that are run beside the broker need neither its heap nor its agents.
 export KAFKA_HEAP_OPTS="-Xms256m -Xmx${KAFKA_HEAP:-768m}"
-export KAFKA_OPTS="-Dlog4j2.configurationFile=/etc/stripsight/kafka/log4j2.yaml $KAFKA_BROKER_OPTS"
+export KAFKA_LOG4J_OPTS="-Dlog4j2.configurationFile=/etc/stripsight/kafka/log4j2.yaml"
+export KAFKA_OPTS="$KAFKA_BROKER_OPTS"
 exec /opt/kafka/bin/kafka-run-class.sh kafka.Kafka "$config"

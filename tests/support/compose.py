@@ -81,7 +81,12 @@ class Compose:
         return ["docker", "compose", "--env-file", os.devnull, "--project-name", self.project, *files]
 
     def _environment(self) -> dict[str, str]:
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("STRIPSIGHT_")}
+        # Nothing of what is set for a line of this machine's own.
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if name in {"PATH", "HOME"} or name.startswith("DOCKER_")
+        }
         return {
             **inherited,
             "COMPOSE_PROFILES": self.profiles,
