@@ -8,11 +8,16 @@ ARGS ?=
 CHAOS := tests/faults $(addprefix tests/edge/,bus/test_sinks.py pipeline/test_hostile_frames.py test_overload.py \
 	test_model_faults.py test_model_exchange.py test_model_memory.py)
 
+# What is in the image: from whatever index, held to by hashes.
+LOCKS := deploy/requirements
+LOCK := $(BIN)/uv pip compile --quiet --upgrade --no-header --no-annotate --generate-hashes \
+	--python-version 3.11 --python-platform x86_64-manylinux_2_28
+
 # Behind a company's proxy the system's certificates are the right ones; uv otherwise brings its own.
 export UV_SYSTEM_CERTS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos lint format bench schemas clean
+.PHONY: help demo test chaos lint format bench schemas lock clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[36mmake %-9s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +61,11 @@ bench: $(VENV)/installed-dev ## Measure: the daemon against its model alone, sid
 schemas: $(VENV)/installed ## Write JSON Schema files and the table of settings anew from the code
 	$(BIN)/python -m edge.contracts.schema
 	$(BIN)/python -m edge.configuration.document docs/settings.md
+
+lock: $(BIN)/uv ## Choose the versions of libraries that the image has anew, from pyproject.toml
+	$(LOCK) --constraint $(LOCKS)/torch.in pyproject.toml --output-file $(LOCKS)/runtime.txt
+	$(LOCK) --constraint $(LOCKS)/runtime.txt $(LOCKS)/torch.in --output-file $(LOCKS)/torch.txt
+	$(LOCK) $(LOCKS)/build.in --output-file $(LOCKS)/build.txt
 
 clean: ## Remove what was installed and built
 	rm -rf $(VENV) build dist *.egg-info
