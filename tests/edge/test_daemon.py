@@ -5,6 +5,7 @@ import contextlib
 import json
 import signal
 import socket
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -89,6 +90,7 @@ async def test_frames_in_results_out(settings: Settings) -> None:
     sound = records[first][CORRUPT]
     records[first][CORRUPT] = Record(first, sound.value[:50], sound.key, sound.headers)
     frames = 2 * FRAMES_A_CAMERA
+    records_sent_at = time.time()
 
     async with (
         Subscription(kafka, kafka.inspections_topic, Inspection) as inspections,
@@ -115,6 +117,17 @@ async def test_frames_in_results_out(settings: Settings) -> None:
     assert total(metrics, "stripsight_dead_letters_total", reason="corrupt_image") == 1
     assert total(metrics, "stripsight_batch_frames_sum") == frames
     assert total(metrics, "stripsight_consumer_lag_frames") == 0
+    assert total(metrics, "stripsight_ready") == 1
+    assert total(metrics, "stripsight_late_frames_total") == 0
+    assert total(metrics, "stripsight_defects_by_zone_total") == len(found)
+    for topic in (first, second):
+        seen_at = total(
+            metrics,
+            "stripsight_camera_last_frame_timestamp_seconds",
+            camera=topic.removeprefix("frames."),
+            line="line-1",
+        )
+        assert records_sent_at <= seen_at <= time.time()
     await _check_committed(kafka, inspected)
 
 
