@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from edge.bus.mock_cluster import MockCluster
 from edge.bus.publisher import Publisher, Record
 from edge.daemon import Daemon
@@ -25,7 +26,13 @@ DEADLINE_S = 60.0  # on a busy machine; 5 s suffice on an idle one
 TOO_OLD_S = 600.0
 
 # What Grafana puts in place of its variables: every series, and windows as for a view of an hour.
-TIMES = {"__rate_interval": "1m", "__interval": "15s", "__interval_ms": "15000", "__range": "1h"}
+TIMES = {
+    "__rate_interval": "1m",
+    "__interval": "15s",
+    "__interval_ms": "15000",
+    "__range": "1h",
+    "__range_s": "3600",
+}
 
 # Queries that find nothing here, and why; they must be understood all the same.
 WITHOUT_DATA = {

@@ -334,5 +334,6 @@ async def test_a_stop_during_the_start_ends_it() -> None:
         await get(f"{daemon.http_url}/readyz")
     with not_ready.value as answer:
         assert json.load(answer)["checks"]["broker"]["ok"] is False
+    assert total(await get(f"{daemon.http_url}/metrics"), "stripsight_ready") == 0
     stop.set()
     await serving
