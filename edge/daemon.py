@@ -76,6 +76,8 @@ class Daemon:
         self._source: FrameSource | None = None
         self._inference: InferenceStage | None = None
         self.health = Health()
+        self.metrics.ready.set_function(lambda: self.health.readiness().ok)
+        self.metrics.watch_device(lambda: self.runtime.device_use() if self.runtime else None)
 
     @property
     def runtime(self) -> Runtime | None:
@@ -142,6 +144,7 @@ class Daemon:
                 sink,
                 settings.kafka,
                 metrics,
+                latency_objective_ms=settings.pipeline.latency_objective_ms,
             ),
             settings=settings.pipeline,
             metrics=metrics,

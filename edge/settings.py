@@ -274,6 +274,12 @@ class PipelineSettings(_Section):
         "model's measured time, up to max_batch and max_wait_ms",
     )
 
+    latency_objective_ms: PositiveFloat = Field(
+        default=1000.0,
+        description="from capture to acknowledged result; frames above it count as late, and alerts watch "
+        "how many there are",
+    )
+
     @model_validator(mode="after")
     def _shed_is_complete(self) -> "PipelineSettings":
         if self.overload == "shed" and self.max_frame_age_ms is None:

@@ -14,6 +14,7 @@ from edge.pipeline.channel import Channel
 from edge.pipeline.decoding import DecodingStage
 from edge.pipeline.work import Work
 from edge.settings import PipelineSettings
+from edge.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
@@ -54,9 +55,12 @@ class Admission:
     more frame for each camera may wait.
     """
 
-    def __init__(self, source: FrameSource, decoding: DecodingStage, settings: PipelineSettings) -> None:
+    def __init__(
+        self, source: FrameSource, decoding: DecodingStage, settings: PipelineSettings, metrics: Metrics
+    ) -> None:
         self._source = source
         self._decoding = decoding
+        self._metrics = metrics
         self._sheds = settings.overload == "shed"
         self._memory = Budget(settings.max_decoded_bytes)
         self._paused: set[TopicPartition] = set()
@@ -106,6 +110,12 @@ class Admission:
         await asyncio.sleep(0)
 
     async def _admit(self, work: Work) -> None:
+        self._metrics.frame_taken_in(
+            work.reference.line,
+            work.reference.camera,
+            work.taken_in_on.timestamp(),
+            is_known=work.metadata is not None,
+        )
         size = self._decoding.decoded_bytes(work.raw) if work.needs_model else 0
         await self._memory.take(size)
         await self.queue.send(

@@ -30,10 +30,14 @@ class DeliveryStage:
         sink: Sink,
         topics: KafkaSettings,
         metrics: Metrics,
+        *,
+        latency_objective_ms: float,
     ) -> None:
         self._sink = sink
         self._topics = topics
         self._metrics = metrics
+        self._objective_s = latency_objective_ms / 1000
+        metrics.latency_objective_seconds.set(self._objective_s)
 
     async def deliver(self, batch: Batch) -> None:
         """Publish all results of a batch and wait until the broker has acknowledged them.
@@ -121,9 +125,9 @@ class DeliveryStage:
             metrics.stage_seconds.labels("decode").observe(work.decode_s)
             metrics.stage_seconds.labels("wait").observe(work.wait_s)
             age_s = (now - work.reference.captured_at).total_seconds()
-            metrics.frame_age_seconds.labels(*who).observe(max(age_s, 0.0))
+            metrics.frame_done(who, max(age_s, 0.0), objective_s=self._objective_s)
             for defect in found:
-                metrics.defects.labels(*who, defect.class_name).inc()
+                metrics.defect_found(who, defect.class_name, (defect.box_mm.x0 + defect.box_mm.x1) / 2)
             if work.error is not None:
                 metrics.dead_letters.labels(work.error.reason).inc()
 

@@ -49,7 +49,7 @@ class Pipeline:
         self._metrics = metrics
         self._age_limit = age_limit
         self._most = BatchLimits(settings.max_batch, settings.max_wait_ms / 1000)
-        self._admission = Admission(source, decoding, settings)
+        self._admission = Admission(source, decoding, settings, metrics)
         self._adaptive = _adaptive_limits(settings, self._most, self._admission.queue.capacity)
         self._inferred: Channel[Batch] = Channel(_BATCHES_AWAITING_DELIVERY)
         metrics.queue_frames.set_function(lambda: len(self._admission.queue))

@@ -1,9 +1,9 @@
 """Every metric of the daemon, in Prometheus' conventions: base units, ``_total``, ``_seconds``.
 
-Labels are bounded: cameras (the first hundred), classes, stages and reasons, never coils or frames.
+Labels are bounded: cameras (the first hundred), classes, zones, stages and reasons, never coils or frames.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from prometheus_client import (
     CollectorRegistry,
@@ -13,8 +13,10 @@ from prometheus_client import (
     Info,
     disable_created_metrics,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.registry import Collector
+
+from edge.telemetry.collectors import DeviceCollector, LagCollector, LostCollector
+from edge.telemetry.zones import strip_zone
+from edge.vision.device import DeviceUse
 
 # 1 ms to 30 s: a GPU's batch lies at the lower end, a CPU's in the middle, a line that falls behind beyond.
 LATENCY_BUCKETS_S = (
@@ -119,6 +121,34 @@ class Metrics:
             "How long the first frame of the next batch may wait for others.",
             registry=self.registry,
         )
+        self.ready = Gauge(
+            "stripsight_ready",
+            "1 when every readiness check passes, else 0.",
+            registry=self.registry,
+        )
+        self.camera_last_frame = Gauge(
+            "stripsight_camera_last_frame_timestamp_seconds",
+            "Unix time at which the camera's last frame was taken in.",
+            ["line", "camera"],
+            registry=self.registry,
+        )
+        self.latency_objective_seconds = Gauge(
+            "stripsight_latency_objective_seconds",
+            "The age at acknowledgement above which a frame is late.",
+            registry=self.registry,
+        )
+        self.late_frames = Counter(
+            "stripsight_late_frames",
+            "Frames whose age at acknowledgement was above the objective; skipped ones apart.",
+            ["line", "camera"],
+            registry=self.registry,
+        )
+        self.defects_by_zone = Counter(
+            "stripsight_defects_by_zone",
+            "Defects published, by class and 100 mm across the strip.",
+            ["line", "defect_class", "zone"],
+            registry=self.registry,
+        )
         self.model = Info("stripsight_model", "The model that looks at the frames.", registry=self.registry)
         self.model_exchanges = Counter(
             "stripsight_model_exchanges",
@@ -144,44 +174,31 @@ class Metrics:
             self._cameras.add(labels)
         return labels if labels in self._cameras else OTHERS
 
+    def frame_taken_in(self, line: str, camera: str, at: float, *, is_known: bool) -> None:
+        """Note that a camera gave a frame at this Unix time; who is counted under ``other`` is no camera."""
+        who = self.camera_labels(line, camera, is_known=is_known)
+        if who != OTHERS:
+            self.camera_last_frame.labels(*who).set(at)
+
+    def frame_done(self, who: tuple[str, str], age_s: float, *, objective_s: float) -> None:
+        """Count a frame that was looked at, and whether it is late: acknowledged at this age."""
+        self.frame_age_seconds.labels(*who).observe(age_s)
+        self.late_frames.labels(*who).inc(age_s > objective_s)
+
+    def defect_found(self, who: tuple[str, str], class_name: str, x_mm: float) -> None:
+        """Count a defect whose middle lies at ``x_mm`` from the operator-side edge."""
+        self.defects.labels(*who, class_name).inc()
+        line, _ = who
+        self.defects_by_zone.labels(line, class_name, strip_zone(x_mm)).inc()
+
+    def watch_device(self, use: Callable[[], DeviceUse | None]) -> None:
+        """Report at each scrape the use of the model's GPU."""
+        self.registry.register(DeviceCollector(use))
+
     def watch_lost(self, lost: Callable[[], Mapping[str, int]]) -> None:
         """Report at each scrape how many frames were deleted before they were read, by topic."""
-        self.registry.register(_LostCollector(lost))
+        self.registry.register(LostCollector(lost))
 
     def watch_lag(self, lag: Callable[[], Mapping[tuple[str, int], int]]) -> None:
         """Report at each scrape how far the daemon is behind: frames by (topic, partition)."""
-        self.registry.register(_LagCollector(lag))
-
-
-class _LagCollector(Collector):
-    """Asks for the lag when Prometheus does; partitions that went to another daemon vanish by themselves."""
-
-    def __init__(self, lag: Callable[[], Mapping[tuple[str, int], int]]) -> None:
-        self._lag = lag
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        family = GaugeMetricFamily(
-            "stripsight_consumer_lag_frames",
-            "Frames on the topic that are not yet inspected and committed.",
-            labels=["topic", "partition"],
-        )
-        for (topic, partition), frames in self._lag().items():
-            family.add_metric([topic, str(partition)], frames)
-        yield family
-
-
-class _LostCollector(Collector):
-    """Asks for the losses when Prometheus does."""
-
-    def __init__(self, lost: Callable[[], Mapping[str, int]]) -> None:
-        self._lost = lost
-
-    def collect(self) -> Iterator[CounterMetricFamily]:
-        family = CounterMetricFamily(
-            "stripsight_lost_frames",
-            "Frames that the broker deleted before they were read.",
-            labels=["topic"],
-        )
-        for topic, frames in self._lost().items():
-            family.add_metric([topic], frames)
-        yield family
+        self.registry.register(LagCollector(lag))

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from edge.contracts.mask import Mask
 from edge.vision.detections import Detections
+from edge.vision.device import DeviceUse
 from edge.vision.runtime import Image, require_image
 
 # Defects take 2 to 30 % of each side of the picture, as most real ones do.
@@ -56,6 +57,10 @@ class FakeRuntime:
         if delay_ms > 0:
             time.sleep(delay_ms / MS_PER_S)
         return [self._detect(image) for image in images]
+
+    def device_use(self) -> DeviceUse | None:
+        """Return None: it runs on no device."""
+        return None
 
     def close(self) -> None:
         """Do nothing: there is nothing to give back."""

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from edge.errors import InferenceError, ModelError, SettingsError
 from edge.vision.detections import Detections
+from edge.vision.device import DeviceUse
 from edge.vision.model_folder import read_model_folder
 
 Image = npt.NDArray[np.uint8]
@@ -39,6 +40,9 @@ class Runtime(Protocol):
             InferenceError: an image is not of such a shape.
             ModelMemoryError: memory does not suffice; what the call had taken is free again.
         """
+
+    def device_use(self) -> DeviceUse | None:
+        """Tell how much of the GPU is in use, within milliseconds; None where the model runs on none."""
 
     def close(self) -> None:
         """Give the model's memory back; nothing is asked of it afterwards."""

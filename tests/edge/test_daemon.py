@@ -5,6 +5,7 @@ import contextlib
 import json
 import signal
 import socket
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -55,7 +56,9 @@ async def settings(any_broker: AnyBroker) -> Settings:
     await ensure_topics(kafka, topics)
     return Settings(
         kafka=kafka,
-        pipeline=PipelineSettings(max_batch=4, max_wait_ms=5, commit_interval_ms=20),
+        pipeline=PipelineSettings(
+            max_batch=4, max_wait_ms=5, commit_interval_ms=20, latency_objective_ms=0.001
+        ),
         model=ModelSettings(runtime="fake", fake_defects=DEFECTS_A_FRAME),
         http=HttpSettings(port=0),
     )
@@ -89,6 +92,7 @@ async def test_frames_in_results_out(settings: Settings) -> None:
     sound = records[first][CORRUPT]
     records[first][CORRUPT] = Record(first, sound.value[:50], sound.key, sound.headers)
     frames = 2 * FRAMES_A_CAMERA
+    records_sent_at = time.time()
 
     async with (
         Subscription(kafka, kafka.inspections_topic, Inspection) as inspections,
@@ -115,6 +119,17 @@ async def test_frames_in_results_out(settings: Settings) -> None:
     assert total(metrics, "stripsight_dead_letters_total", reason="corrupt_image") == 1
     assert total(metrics, "stripsight_batch_frames_sum") == frames
     assert total(metrics, "stripsight_consumer_lag_frames") == 0
+    assert total(metrics, "stripsight_ready") == 1
+    assert total(metrics, "stripsight_late_frames_total") == frames  # encoded before they were published
+    assert total(metrics, "stripsight_defects_by_zone_total") == len(found)
+    for topic in (first, second):
+        seen_at = total(
+            metrics,
+            "stripsight_camera_last_frame_timestamp_seconds",
+            camera=topic.removeprefix("frames."),
+            line="line-1",
+        )
+        assert records_sent_at <= seen_at <= time.time()
     await _check_committed(kafka, inspected)
 
 
@@ -319,5 +334,6 @@ async def test_a_stop_during_the_start_ends_it() -> None:
         await get(f"{daemon.http_url}/readyz")
     with not_ready.value as answer:
         assert json.load(answer)["checks"]["broker"]["ok"] is False
+    assert total(await get(f"{daemon.http_url}/metrics"), "stripsight_ready") == 0
     stop.set()
     await serving

@@ -16,7 +16,7 @@ from edge.settings import ModelSettings, PipelineSettings, Settings
 from edge.vision.detections import Detections
 from edge.vision.fake import FakeRuntime
 from tests.conftest import Until
-from tests.support.http import ask
+from tests.support.http import ask, get, total
 from tests.support.line import Log, daemon_process, frame, line_settings, picture
 from tests.support.reader import committed, read_along
 
@@ -171,10 +171,12 @@ async def test_a_stall_is_seen_and_over_when_the_model_comes_back(
         for page in ("readyz", "healthz"):
             status, answer = await ask(f"{daemon.http_url}/{page}")
             assert (status, answer["checks"]["inference"]["ok"]) == (503, False)
+        assert total(await get(f"{daemon.http_url}/metrics"), "stripsight_ready") == 0
         runtime.let_go.set()
         await audit.close_account(FRAMES)
         await until(lambda: daemon.health.readiness().ok)
         assert (await ask(f"{daemon.http_url}/readyz"))[0] == 200
+        assert total(await get(f"{daemon.http_url}/metrics"), "stripsight_ready") == 1
     assert {one.outcome for one in audit.inspections} == {"inspected"}
     assert await committed(settings.kafka) == {topic: FRAMES}
 

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -76,7 +76,7 @@ def picture(number: int, *, shade: int | None = None) -> bytes:
     return cv2.imencode(".png", pixels)[1].tobytes()
 
 
-def frame(topic: str, sequence: int, value: bytes) -> Record:
+def frame(topic: str, sequence: int, value: bytes, *, age_s: float = 0.0) -> Record:
     """A frame as a camera publishes it: 0.5 mm a pixel, 64 rows a frame, the first column at 100 mm."""
     camera = topic.removeprefix("frames.")
     metadata = FrameMetadata(
@@ -89,7 +89,7 @@ def frame(topic: str, sequence: int, value: bytes) -> Record:
         offset_mm=100.0,
         pitch_x_mm=0.5,
         pitch_y_mm=0.5,
-        captured_at=datetime.now(UTC),
+        captured_at=datetime.now(UTC) - timedelta(seconds=age_s),
         content_type="image/png",
     )
     return Record(topic, value=value, key=camera.encode(), headers=encode_headers(metadata))

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from edge.errors import ModelMemoryError, SettingsError
 from edge.vision.detections import Detections
+from edge.vision.device import DeviceUse
 from edge.vision.model_folder import read_model_folder
-from edge.vision.native.devices import usable_device
+from edge.vision.native.devices import device_use, usable_device
 from edge.vision.native.memory import free_cache, is_out_of_memory
 from edge.vision.native.preprocess import resized_size, to_input
 from edge.vision.runtime import Image, require_image
@@ -106,6 +107,10 @@ class TorchRuntime(ABC):
         # Only here: until an error is forgotten, its traceback holds every tensor of the call.
         free_cache()
         raise ModelMemoryError(f"{len(images)} frames on {self.device}: {told}")
+
+    def device_use(self) -> DeviceUse | None:
+        """Tell how much of the GPU is in use; None on a CPU."""
+        return device_use(self._device)
 
     def close(self) -> None:
         """Give the memory of the weights back.

@@ -176,6 +176,7 @@ def pipeline_of(
             AtLeastOnce(publisher, source),  # type: ignore[arg-type] # they stand in for Kafka
             KAFKA,
             metrics,
+            latency_objective_ms=1000,
         ),
         settings=PipelineSettings(
             max_batch=4,

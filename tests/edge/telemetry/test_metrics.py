@@ -3,10 +3,11 @@
 import re
 from pathlib import Path
 
-from prometheus_client import generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from edge.telemetry.metrics import MOST_CAMERAS, OTHERS, Metrics
+from edge.vision.device import DeviceUse
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "metrics.md"
 
@@ -16,16 +17,18 @@ def metrics_with_samples() -> Metrics:
     metrics = Metrics()
     metrics.frames.labels("l", "c", "inspected")
     metrics.strip_meters.labels("l", "c", "inspected")
-    metrics.defects.labels("l", "c", "defect_1")
+    metrics.defect_found(("l", "c"), "defect_1", 150.0)
+    metrics.frame_taken_in("l", "c", 1.0, is_known=True)
+    metrics.frame_done(("l", "c"), 0.5, objective_s=1.0)
     metrics.dead_letters.labels("corrupt_image")
     metrics.stage_seconds.labels("infer")
-    metrics.frame_age_seconds.labels("l", "c")
     metrics.model.info(dict.fromkeys(("name", "version", "runtime", "device", "precision"), "x"))
     metrics.build.info({"version": "1"})
     metrics.skipped_frames.labels("l", "c", "too_old")
     metrics.skipped_strip_meters.labels("l", "c", "too_old")
     metrics.watch_lag(lambda: {("frames.c", 0): 3})
     metrics.watch_lost(lambda: {"frames.c": 3})
+    metrics.watch_device(lambda: DeviceUse("cuda:0", 1, 2, 0.5))
     return metrics
 
 
@@ -84,3 +87,56 @@ def test_a_flood_of_names_does_not_grow_the_metrics() -> None:
     assert metrics.camera_labels("l", "cam0", is_known=False) == ("l", "cam0"), (
         "a known camera's bad frame is its own"
     )
+
+
+def test_a_frame_is_late_above_the_objective() -> None:
+    """A frame that takes as long as the objective is in time; the count begins at 0."""
+    metrics = Metrics()
+    late = ("stripsight_late_frames_total", {"line": "l", "camera": "c"})
+    metrics.frame_done(("l", "c"), 1.0, objective_s=1.0)
+    assert metrics.registry.get_sample_value(*late) == 0
+    metrics.frame_done(("l", "c"), 1.001, objective_s=1.0)
+    assert metrics.registry.get_sample_value(*late) == 1
+
+
+def test_who_proves_to_be_no_camera_cannot_fall_silent() -> None:
+    """Each camera has the time of its last frame; a liar, counted under ``other``, has none."""
+    metrics = Metrics()
+    metrics.frame_taken_in("l", "c", 5.0, is_known=True)
+    metrics.frame_taken_in("l", "c", 7.0, is_known=True)
+    metrics.frame_taken_in("l", "liar", 9.0, is_known=False)
+    (family,) = metrics.camera_last_frame.collect()
+    assert [(sample.labels, sample.value) for sample in family.samples] == [
+        ({"line": "l", "camera": "c"}, 7.0)
+    ]
+
+
+def test_defects_are_counted_by_their_place_across_the_strip() -> None:
+    """What two cameras see in the same 100 mm is one series; what lies beyond any strip is other."""
+    metrics = Metrics()
+    for camera, x_mm in (("c", 110.0), ("d", 199.0), ("d", 9999.0)):
+        metrics.defect_found(("l", camera), "scratch", x_mm)
+    counts = {
+        zone: metrics.registry.get_sample_value(
+            "stripsight_defects_by_zone_total", {"line": "l", "defect_class": "scratch", "zone": zone}
+        )
+        for zone in ("0100-0200", "other")
+    }
+    assert counts == {"0100-0200": 2, "other": 1}
+
+
+def test_a_gpu_is_asked_at_each_scrape() -> None:
+    """Its memory and use are those of now; where nobody tells its use, that alone is absent."""
+    metrics = Metrics()
+    uses = iter([DeviceUse("cuda:0", 10, 100, 0.25), DeviceUse("cuda:0", 20, 100), None])
+    metrics.registry = CollectorRegistry()
+    metrics.watch_device(lambda: next(uses))
+
+    def scraped() -> dict[str, float]:
+        families = text_string_to_metric_families(generate_latest(metrics.registry).decode())
+        return {sample.name: sample.value for family in families for sample in family.samples}
+
+    used, total = "stripsight_device_memory_used_bytes", "stripsight_device_memory_total_bytes"
+    assert scraped() == {used: 10, total: 100, "stripsight_device_utilization_ratio": 0.25}
+    assert scraped() == {used: 20, total: 100}
+    assert scraped() == {}

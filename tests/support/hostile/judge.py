@@ -54,6 +54,7 @@ class Court:
             self,  # type: ignore[arg-type] # stands in for Kafka
             _KAFKA,
             Metrics(),
+            latency_objective_ms=1000,
         )
 
     async def deliver(self, results: Sequence[FrameResults]) -> frozenset[FrameOrigin]:
