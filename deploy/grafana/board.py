@@ -129,9 +129,10 @@ def _annotations() -> list[models.AnnotationQuery]:
     age = f"time() - {of('process_start_time_seconds', DAEMON)}"
     # Not changes() of the start: a daemon that was away for longer than its window would be missed.
     is_new = f"{age} < {_NEW_S} + $__interval_ms / 1000"
+    is_daemon = f"and on (job, instance) {of('stripsight_build_info', DAEMON)}"  # Prometheus has a start, too
     return [
         _Annotation("Model exchanges", "Model {{outcome}} ({{instance}})", "purple", f"{exchanges} > 0"),
-        _Annotation("Restarts", "Daemon started ({{instance}})", scales.WATCH, is_new),
+        _Annotation("Restarts", "Daemon started ({{instance}})", scales.WATCH, f"{is_new} {is_daemon}"),
     ]
 
 

@@ -30,8 +30,11 @@ def dashboard() -> Dashboard:
 
 
 def _daemon() -> stat.Panel:
-    # Prometheus knows of a daemon that is down; the daemon itself tells whether it is ready.
-    state = f"min({of('stripsight_ready', DAEMON)} or {of('up', DAEMON)} - 1)"
+    # Prometheus knows of a daemon that is down, and the daemon whether it is ready. Among all that Prometheus
+    # watches, a daemon is what gave its version within a day.
+    was_daemon = f"last_over_time({of('stripsight_build_info', DAEMON, '1d')})"
+    down = f"({of('up', DAEMON)} - 1 and on (job, instance) {was_daemon})"
+    state = f"min({of('stripsight_ready', DAEMON)} or {down})"
     panel = panels.lamp(
         "Inspection",
         "Whether frames are inspected as soon as they arrive. Not ready: the model loads, or the broker "

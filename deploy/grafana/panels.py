@@ -49,6 +49,11 @@ from deploy.grafana import scales
 
 PROMETHEUS = DataSourceRef("prometheus", "prometheus")  # the uid that provisioning gives it
 
+# What a bar or a cell covers at least. A rate's window has four scrapes at least: with shorter bars, each
+# would show what its neighbours show, too. It is set for the panel: Grafana would take a query's own for the
+# time between scrapes.
+_BAR = "1m"
+
 Queries = Mapping[str, str]
 Size = tuple[int, int]
 Panel = TypeVar(
@@ -84,8 +89,11 @@ def lines(
 def stacked(
     title: str, description: str, unit: str, queries: Queries, size: Size = (12, 8)
 ) -> timeseries.Panel:
-    """Return bars over time, one on the other: each shows what came since the bar before."""
-    panel = lines(title, description, unit, queries, size).draw_style(GraphDrawStyle.BARS)
+    """Return bars over time, one on the other: each shows what came since the bar before.
+
+    Their windows overlap by one scrape, or a single event could fall between two of them.
+    """
+    panel = lines(title, description, unit, queries, size).draw_style(GraphDrawStyle.BARS).interval(_BAR)
     return panel.fill_opacity(70).stacking(common.StackingConfig().mode(StackingMode.NORMAL).group("A"))
 
 
@@ -147,7 +155,7 @@ def density(
     title: str, description: str, unit: str, queries: Queries, size: Size, *, of_buckets: bool
 ) -> heatmap.Panel:
     """Return a heat map over time: of a histogram's buckets, or of one row for each series."""
-    panel = _framed(heatmap.Panel(), title, description, size).unit(unit).cell_gap(0)
+    panel = _framed(heatmap.Panel(), title, description, size).unit(unit).cell_gap(0).interval(_BAR)
     panel = panel.color(_oranges()).show_value(VisibilityMode.NEVER)
     axis = heatmap.YAxisConfig().axis_placement(AxisPlacement.LEFT)
     panel = panel.y_axis(axis.unit(unit) if of_buckets else axis)

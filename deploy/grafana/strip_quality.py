@@ -99,13 +99,13 @@ def _by_class() -> timeseries.Panel:
 
 
 def _by_camera() -> timeseries.Panel:
-    defects = total(grown(_DEFECTS, CAMERA, SMOOTH), "camera")
     meters = total(grown(_METERS, _INSPECTED, SMOOTH), "camera")
+    defects = else_zero(total(grown(_DEFECTS, CAMERA, SMOOTH), "camera"), meters)
     return panels.lines(
         "Defects per 100 m, by camera",
         "Each camera by its own strip. One that differs from its neighbours may be dirty or out of focus.",
         "short",
-        {"{{camera}}": f"100 * {defects} / {meters}"},
+        {"{{camera}}": f"100 * ({defects}) / {meters}"},
     )
 
 
