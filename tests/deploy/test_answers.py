@@ -89,7 +89,7 @@ def test_inspection_tells_the_daemon_from_all_that_is_scraped(
 
 
 def test_a_camera_that_fell_silent_is_remembered_across_a_restart(answers: Answer) -> None:
-    """One camera still sends; the other's series ended with the daemon that had seen it; it counts on."""
+    """One camera still sends; the other's series ended with the daemon that saw it: its silence counts."""
     last = "stripsight_camera_last_frame_timestamp_seconds"
     series = {
         f'{last}{{{STRIPSIGHT}, line="l", camera="a"}}': "0+60x40",
