@@ -159,6 +159,11 @@ class Metrics:
         for outcome in ("exchanged", "refused"):
             self.model_exchanges.labels(outcome)  # from 0 on: the first one is seen by a rate
         self.build = Info("stripsight_build", "The version of the daemon.", registry=self.registry)
+        # Prometheus' own name for it. Its library's collector reads files at each scrape, in the event loop.
+        self.start_time = Gauge(
+            "process_start_time_seconds", "Unix time at which the daemon started.", registry=self.registry
+        )
+        self.start_time.set_to_current_time()
 
     def camera_labels(self, line: str, camera: str, *, is_known: bool) -> tuple[str, str]:
         """Return the labels ``line`` and ``camera`` of a frame.

@@ -45,7 +45,9 @@ WITHOUT_DATA = {
 
 def dashboard_queries() -> Iterator[str]:
     """Every expression of every dashboard, its variables filled in."""
-    for file in sorted(DASHBOARDS.glob("*.json")):
+    files = sorted(DASHBOARDS.glob("*.json"))
+    assert files, f"no dashboards in {DASHBOARDS}"
+    for file in files:
         for expression in _expressions(json.loads(file.read_text())):
             yield _filled_in(expression)
 

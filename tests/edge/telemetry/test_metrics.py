@@ -1,6 +1,7 @@
 """Metrics, and their description."""
 
 import re
+import time
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -59,11 +60,20 @@ def test_every_metric_is_documented_and_every_documented_one_exists() -> None:
 
 
 def test_names_follow_the_conventions() -> None:
-    """Every metric has the prefix, and base units by the names that Prometheus gives them."""
+    """Every metric has the prefix, or Prometheus' own for processes, and base units by their names."""
     for name in exposed_labels():
-        assert name.startswith("stripsight_")
+        assert name.startswith(("stripsight_", "process_"))
         assert not {"ms", "mm", "metres"} & set(name.split("_"))
         assert not name.endswith("_created")
+
+
+def test_the_start_is_told_as_a_unix_time() -> None:
+    """A daemon's restart shows as a later start."""
+    before = time.time()
+    metrics = Metrics()
+    start = metrics.registry.get_sample_value("process_start_time_seconds")
+    assert start is not None
+    assert before <= start <= time.time()
 
 
 def test_the_lag_is_asked_for_at_each_scrape() -> None:

@@ -1,0 +1,1 @@
+"""What stands around the daemon in a mill. Not part of the wheel."""
