@@ -125,7 +125,7 @@ def test_foreign_headers_and_empty_ones_are_passed_over() -> None:
 
 
 def test_our_trace_context_counts_before_that_of_a_kafka_client() -> None:
-    """A client's ``traceparent`` counts where ours is missing or empty; beside ours, in either order, it does not."""
+    """A client's ``traceparent`` counts where ours is missing or empty, and nowhere else."""
     ours, theirs = ("ce_traceparent", b"ours"), ("traceparent", b"theirs")
     assert traceparent_of([ours, theirs]) == traceparent_of([theirs, ours]) == "ours"
     assert traceparent_of([theirs, ("ce_traceparent", b"")]) == traceparent_of([theirs]) == "theirs"
