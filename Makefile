@@ -12,7 +12,7 @@ CHAOS := tests/faults $(addprefix tests/edge/,bus/test_sinks.py pipeline/test_ho
 export UV_SYSTEM_CERTS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos lint format bench schemas clean
+.PHONY: help demo test chaos lint format bench schemas pictures clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[36mmake %-9s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ bench: $(VENV)/installed-dev ## Measure: the daemon against its model alone, sid
 schemas: $(VENV)/installed ## Write JSON Schema files and the table of settings anew from the code
 	$(BIN)/python -m edge.contracts.schema
 	$(BIN)/python -m edge.configuration.document docs/settings.md
+
+pictures: $(VENV)/installed ## Take the pictures in the documentation anew, of a run of the demo
+	$(BIN)/python -m edge.demo.pictures docs/images
 
 clean: ## Remove what was installed and built
 	rm -rf $(VENV) build dist *.egg-info
