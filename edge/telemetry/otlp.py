@@ -58,6 +58,7 @@ class OtlpSpan:
 
     def __init__(self, span: trace.Span, metrics: Metrics) -> None:
         self.otel = span
+        self.is_sampled = span.is_recording() and span.get_span_context().trace_flags.sampled
         self._metrics = metrics
 
     @property
@@ -66,11 +67,6 @@ class OtlpSpan:
         carrier: dict[str, str] = {}
         _W3C.inject(carrier, trace.set_span_in_context(self.otel, Context()))
         return carrier.get("traceparent")
-
-    @property
-    def is_sampled(self) -> bool:
-        """See Span."""
-        return self.otel.get_span_context().trace_flags.sampled
 
     def link(self, other: Span) -> None:
         """See Span."""

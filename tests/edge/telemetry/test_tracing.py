@@ -284,6 +284,20 @@ def one_span(tracer: Tracer) -> None:
     tracer.start("test", at_s=1.0).end(2.0)
 
 
+async def test_what_switches_opentelemetry_off_switches_this_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With OTEL_SDK_DISABLED nothing is exported, and a camera's trace goes on to the results as it came."""
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    metrics = Metrics()
+    tracer = open_tracer(TracingSettings(endpoint="http://127.0.0.1:4318"), metrics)
+    assert tracer is not None
+    span = tracer.start("test", at_s=1.0, parent=SAMPLED)
+    span.end(2.0)
+    assert (span.is_sampled, span.traceparent) == (False, SAMPLED)
+    assert tracer.start("test", at_s=1.0).traceparent is None
+    assert metrics.registry.get_sample_value("stripsight_trace_spans_total") == 0
+    await tracer.close()
+
+
 async def test_headers_come_from_the_environment_and_go_to_the_collector_alone(
     collector: Collector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
