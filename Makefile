@@ -17,7 +17,7 @@ LOCK := $(BIN)/uv pip compile --quiet --upgrade --no-header --no-annotate --gene
 export UV_SYSTEM_CERTS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos lint format bench schemas dashboards lock clean
+.PHONY: help demo test chaos lint format bench schemas dashboards pictures lock clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[36mmake %-11s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ bench: $(VENV)/installed-dev ## Measure: the daemon against its model alone, sid
 schemas: $(VENV)/installed ## Write JSON Schema files and the table of settings anew from the code
 	$(BIN)/python -m edge.contracts.schema
 	$(BIN)/python -m edge.configuration.document docs/settings.md
+
+pictures: $(VENV)/installed ## Take the pictures in the documentation anew, of a run of the demo
+	$(BIN)/python -m edge.demo.pictures docs/images
 
 dashboards: $(VENV)/installed-dev ## Write Grafana's dashboards anew from their code
 	$(BIN)/python -m deploy.grafana

@@ -26,6 +26,7 @@ from edge.stopping import beside, unless_stopped
 from edge.telemetry.health import CheckResult, Health
 from edge.telemetry.http import HttpServer
 from edge.telemetry.metrics import Metrics
+from edge.telemetry.tracing import Tracer, open_tracer
 from edge.vision.fake import FakeRuntime
 from edge.vision.runtime import BUNDLED_MODEL, Runtime, load_runtime
 
@@ -119,6 +120,7 @@ class Daemon:
         )
         self.http_url = (await stack.enter_async_context(http)).url
         log.info("serving metrics and health", url=self.http_url)
+        tracer = await self._open_tracer(stack)
         self._inference = await self.model.start(stall_exit_s=settings.pipeline.stall_exit_s)
         stack.callback(self._inference.close)
         await wait_for_broker(settings.kafka)
@@ -145,11 +147,18 @@ class Daemon:
                 settings.kafka,
                 metrics,
                 latency_objective_ms=settings.pipeline.latency_objective_ms,
+                tracer=tracer,
             ),
             settings=settings.pipeline,
             metrics=metrics,
             age_limit=age_limit,
         )
+
+    async def _open_tracer(self, stack: AsyncExitStack) -> Tracer | None:
+        tracer = await asyncio.to_thread(open_tracer, self.settings.tracing, self.metrics)
+        if tracer is not None:
+            stack.push_async_callback(tracer.close)
+        return tracer
 
     async def _exchange_by_itself(self) -> None:
         async with asyncio.TaskGroup() as triggers:

@@ -102,6 +102,21 @@ def _is_local_http(parts: SplitResult) -> bool:
     return parts.scheme == "http" and is_local
 
 
+def _check_trace_endpoint(url: str) -> None:
+    """Refuse what is no address of a collector; it is not quoted, since a secret may stand in it."""
+    try:
+        parts = urlsplit(url)
+        is_whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # its words may quote a password
+        is_whole = False
+    if not is_whole or parts.query or parts.fragment:
+        raise ValueError(
+            "endpoint is no URL of a collector, such as http://host:4318 or https://host/v1/traces"
+        )
+    if "@" in parts.netloc:
+        raise ValueError("endpoint names a user; what logs in belongs to OTEL_EXPORTER_OTLP_HEADERS")
+
+
 RegularExpression = Annotated[
     str, Field(json_schema_extra={"format": "regex"}), AfterValidator(_checked_pattern)
 ]
@@ -365,6 +380,28 @@ class LogSettings(_Section):
     )
 
 
+class TracingSettings(_Section):
+    """Traces by OpenTelemetry, an extra; headers for the collector come from the environment."""
+
+    endpoint: str | None = Field(
+        default=None,
+        description="where the collector takes OTLP over HTTP, such as http://collector:4318; default: no "
+        "tracing",
+    )
+    sample_ratio: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=1.0,
+        description="share of the frames without a traceparent that are traced; with one, its sampled flag "
+        "decides",
+    )
+    service_name: Name = Field(default="stripsight", description="how the daemon is called in traces")
+
+    @model_validator(mode="after")
+    def _endpoint_is_one(self) -> "TracingSettings":
+        if self.endpoint is not None:
+            _check_trace_endpoint(self.endpoint)
+        return self
+
+
 class CameraSettings(_Section):
     """What is known of a camera; counts where a frame's own headers are silent."""
 
@@ -387,4 +424,5 @@ class Settings(_Section):
     model: ModelSettings = ModelSettings()
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()
+    tracing: TracingSettings = TracingSettings()
     cameras: dict[Name, CameraSettings] = Field(default_factory=dict, description="by camera id")

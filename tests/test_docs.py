@@ -16,6 +16,7 @@ from edge.settings import KafkaSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+LARGEST_PICTURE_BYTES = 200_000
 _COMMAND = re.compile(r"(?:\.venv/bin/)?stripsight ([a-z][^`|>#\n]*)")
 _MAKE = re.compile(r"`?make ([a-z]+)(?: ARGS=\"([^\"]*)\")?")
 _SETTINGS = re.compile(r"```toml\n(.*?)```(?:\n+```sh\n(.*?)```)?", re.DOTALL)
@@ -64,6 +65,15 @@ def test_a_command_that_is_shown_exists_with_its_options(command: str) -> None:
     known = {option for parameter in group.params for option in (*parameter.opts, *parameter.secondary_opts)}
     options = {word for word in words if word.startswith("-")} - {"--help"}
     assert options <= known
+
+
+@pytest.mark.parametrize(
+    "picture", sorted((ROOT / "docs" / "images").iterdir()), ids=lambda picture: picture.name
+)
+def test_a_picture_is_small_and_shown(picture: Path) -> None:
+    """What is committed beside the documents is seen in one of them, and loads at once."""
+    assert picture.stat().st_size < LARGEST_PICTURE_BYTES
+    assert any(f"images/{picture.name})" in document.read_text() for document in DOCUMENTS)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)

@@ -73,6 +73,15 @@ def _operations() -> Document:
 def _messages() -> Document:
     image = {"type": "string", "format": "binary", "description": "The encoded image itself."}
     result_key = "The coil, so that its results keep their order; the camera where the coil is not known."
+    trace = {
+        "type": "object",
+        "properties": {
+            "traceparent": {
+                "type": "string",
+                "description": "W3C trace context of the frame's span; absent while tracing is off.",
+            }
+        },
+    }
     return {
         "frame": {
             "name": "frame",
@@ -88,6 +97,7 @@ def _messages() -> Document:
             "title": "Inspection",
             "summary": "What became of one frame.",
             "contentType": "application/json",
+            "headers": trace,
             "payload": {"$ref": "./inspection.schema.json"},
             "bindings": _key(result_key),
         },
@@ -96,6 +106,7 @@ def _messages() -> Document:
             "title": "Defect",
             "summary": "One defect, in pixels of its frame and in millimetres of strip.",
             "contentType": "application/json",
+            "headers": trace,
             "payload": {"$ref": "./defect.schema.json"},
             "bindings": _key(result_key),
         },

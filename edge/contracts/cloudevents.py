@@ -67,6 +67,16 @@ def decode_headers(headers: Iterable[tuple[str, bytes | None]]) -> FrameHeaders:
     return FrameHeaders(**fields)
 
 
+def traceparent_of(headers: Iterable[tuple[str, bytes | None]]) -> str | None:
+    """Return the trace context, whatever the other headers are; the last one counts.
+
+    Where there is none of ours, the ``traceparent`` counts that OpenTelemetry's Kafka clients write.
+    """
+    given = {name: value for name, value in headers if value and name.endswith("traceparent")}
+    value = given.get(HEADER_OF_FIELD["traceparent"]) or given.get("traceparent")
+    return None if value is None else value.decode(errors="replace")
+
+
 def _decode_value(name: str, field: str, value: bytes) -> Any:
     try:
         # Not strict, numbers are read from text; but so would be times, from a number without a unit.

@@ -111,6 +111,11 @@ class Account:
         async with self._changed:
             await self._changed.wait_for(lambda: self.cameras[camera].has_room)
 
+    async def settled(self, frames: int) -> None:
+        """Wait until so many frames have their outcome."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.outcomes.total() >= frames)
+
     async def closed(self) -> None:
         """Wait until every frame that was published has its outcome."""
         async with self._changed:

@@ -70,6 +70,7 @@ class DecodingStage:
 
     def _decode(self, work: Work) -> Work:
         started_at = time.perf_counter()
+        work.decode_began_at = time.monotonic()  # the event loop's clock, read in a thread
         try:
             self._decode_into(work)
         except Exception as error:  # noqa: BLE001 - as above

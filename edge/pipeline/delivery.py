@@ -12,12 +12,14 @@ from edge.bus.dead_letters import dead_letter
 from edge.bus.record import FrameResults, Record
 from edge.bus.sinks import Sink
 from edge.contracts.encoding import encode_record
-from edge.contracts.frame import FrameOrigin
+from edge.contracts.frame import FrameOrigin, Headers
 from edge.contracts.results import Defect, Inspection, ModelReference
 from edge.pipeline.locate import locate_defects, strip_shown
+from edge.pipeline.tracing import BatchTrace
 from edge.pipeline.work import Batch, ServedModel, Work
 from edge.settings import KafkaSettings
 from edge.telemetry.metrics import Metrics
+from edge.telemetry.tracing import Tracer
 
 log = structlog.get_logger(__name__)
 
@@ -32,12 +34,14 @@ class DeliveryStage:
         metrics: Metrics,
         *,
         latency_objective_ms: float,
+        tracer: Tracer | None = None,
     ) -> None:
         self._sink = sink
         self._topics = topics
         self._metrics = metrics
         self._objective_s = latency_objective_ms / 1000
         metrics.latency_objective_seconds.set(self._objective_s)
+        self._tracer = tracer
 
     async def deliver(self, batch: Batch) -> None:
         """Publish all results of a batch and wait until the broker has acknowledged them.
@@ -51,14 +55,18 @@ class DeliveryStage:
             self._inspection(work, len(found), batch.model.reference)
             for work, found in zip(batch.works, defects, strict=True)
         ]
+        trace = BatchTrace(self._tracer, batch, [len(found) for found in defects])
         started_at = time.perf_counter()
         delivered = await self._sink.deliver(
             [
-                FrameResults(work.raw.origin, list(self._records(work, found, inspection)))
-                for work, found, inspection in zip(batch.works, defects, inspections, strict=True)
+                FrameResults(work.raw.origin, list(self._records(work, found, inspection, headers)))
+                for work, found, inspection, headers in zip(
+                    batch.works, defects, inspections, trace.headers(), strict=True
+                )
             ]
         )
         publish_s = time.perf_counter() - started_at
+        trace.end(delivered)
         self._count(batch, defects, inspections, publish_s, delivered)
         _log_batch(batch, defects, inspections, publish_s, delivered)
 
@@ -87,13 +95,15 @@ class DeliveryStage:
             model=model if work.needs_model else None,
         )
 
-    def _records(self, work: Work, defects: Iterable[Defect], inspection: Inspection) -> Iterator[Record]:
+    def _records(
+        self, work: Work, defects: Iterable[Defect], inspection: Inspection, headers: Headers
+    ) -> Iterator[Record]:
         key = work.reference.key
         if work.error is not None:
             yield dead_letter(self._topics.dead_letter_topic, work.raw, work.error)
         for defect in defects:
-            yield _defect_record(self._topics.defects_topic, key, defect)
-        yield Record(self._topics.inspections_topic, key=key, value=encode_record(inspection))
+            yield _defect_record(self._topics.defects_topic, key, defect, headers)
+        yield Record(self._topics.inspections_topic, encode_record(inspection), key, headers)
 
     def _count(
         self,
@@ -137,13 +147,14 @@ def _with_each_frame_once(batch: Batch) -> Batch:
     return replace(batch, works=list({work.raw.origin: work for work in batch.works}.values()))
 
 
-def _defect_record(topic: str, key: bytes, defect: Defect) -> Record:
+def _defect_record(topic: str, key: bytes, defect: Defect, headers: Headers) -> Record:
     """A mask can be larger than the broker takes: then the defect is published without its pixels."""
     return Record(
         topic,
         key=key,
         value=encode_record(defect),
-        substitute=lambda _: Record(topic, key=key, value=encode_record(structs.replace(defect, mask=None))),
+        headers=headers,
+        substitute=lambda _: Record(topic, encode_record(structs.replace(defect, mask=None)), key, headers),
     )
 
 

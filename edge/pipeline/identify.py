@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from edge.contracts.cloudevents import decode_headers
+from edge.contracts.cloudevents import decode_headers, traceparent_of
 from edge.contracts.frame import Frame, FrameHeaders, FrameMetadata, RawFrame
 from edge.contracts.image_header import UNKNOWN, read_image_header, sniff
 from edge.contracts.results import FrameReference
@@ -60,7 +60,7 @@ class Identifier:
             height_px=headers.height_px or settings.height_px,
             captured_at=headers.captured_at or _timestamp(raw),
             content_type=headers.content_type or settings.content_type or sniff(raw.value) or UNKNOWN,
-            traceparent=headers.traceparent,
+            traceparent=headers.traceparent or traceparent_of(raw.headers),
         )
         return Frame(raw.origin, metadata, raw.value)
 

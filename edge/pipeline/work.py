@@ -25,7 +25,7 @@ class Work:
 
     A frame that failed keeps its ``error``, one that was ``skipped`` the reason; both travel on beside their
     neighbours, so that the order holds.
-    Times are seconds; ``taken_in_at`` is on the event loop's clock.
+    Times are seconds; ``taken_in_at`` and ``decode_began_at`` are on the event loop's clock.
     """
 
     raw: RawFrame
@@ -38,6 +38,7 @@ class Work:
     detections: Detections | None = None
     error: FrameError | None = None
     skipped: Skip | None = None
+    decode_began_at: float | None = None
     decode_s: float = 0.0
     wait_s: float = 0.0
     infer_s: float = 0.0

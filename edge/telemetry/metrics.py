@@ -149,6 +149,16 @@ class Metrics:
             ["line", "defect_class", "zone"],
             registry=self.registry,
         )
+        self.trace_spans = Counter(
+            "stripsight_trace_spans",
+            "Spans of traces that were to be exported; none while tracing is off.",
+            registry=self.registry,
+        )
+        self.trace_spans_exported = Counter(
+            "stripsight_trace_spans_exported",
+            "Those that the collector has taken.",
+            registry=self.registry,
+        )
         self.model = Info("stripsight_model", "The model that looks at the frames.", registry=self.registry)
         self.model_exchanges = Counter(
             "stripsight_model_exchanges",

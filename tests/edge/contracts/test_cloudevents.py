@@ -8,7 +8,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edge.contracts import FrameMetadata
-from edge.contracts.cloudevents import FIELD_OF_HEADER, HEADER_OF_FIELD, decode_headers, encode_headers
+from edge.contracts.cloudevents import (
+    FIELD_OF_HEADER,
+    HEADER_OF_FIELD,
+    decode_headers,
+    encode_headers,
+    traceparent_of,
+)
 from edge.contracts.frame import LARGEST_PITCH_MM, LARGEST_POSITION_MM, FrameHeaders
 from edge.errors import HeaderError
 
@@ -116,6 +122,14 @@ def test_no_headers_are_valid() -> None:
 def test_foreign_headers_and_empty_ones_are_passed_over() -> None:
     """Only our headers count, and a null is as good as absent."""
     assert decode_headers([("x-other", b"\xff"), ("ce_sequence", None), ("CE_LINE", b"x")]) == FrameHeaders()
+
+
+def test_our_trace_context_counts_before_that_of_a_kafka_client() -> None:
+    """A client's ``traceparent`` counts where ours is missing or empty, and nowhere else."""
+    ours, theirs = ("ce_traceparent", b"ours"), ("traceparent", b"theirs")
+    assert traceparent_of([ours, theirs]) == traceparent_of([theirs, ours]) == "ours"
+    assert traceparent_of([theirs, ("ce_traceparent", b"")]) == traceparent_of([theirs]) == "theirs"
+    assert traceparent_of([("ce_coil", b"C-1"), ("traceparent", None)]) is None
 
 
 def test_repeated_header_counts_last() -> None:
