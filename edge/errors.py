@@ -162,6 +162,14 @@ class ModelMemoryError(InferenceError):
     reason = "out_of_memory"
 
 
+def frame_error_reasons() -> list[str]:
+    """Return the reason of every kind of `FrameError`, sorted."""
+    kinds = [FrameError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    return sorted({kind.reason for kind in kinds})
+
+
 class ExchangeError(StripsightError):
     """The model was not exchanged; the one before looks at the frames as it did."""
 

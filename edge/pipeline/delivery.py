@@ -136,6 +136,7 @@ class DeliveryStage:
             metrics.stage_seconds.labels("wait").observe(work.wait_s)
             age_s = (now - work.reference.captured_at).total_seconds()
             metrics.frame_done(who, max(age_s, 0.0), objective_s=self._objective_s)
+            metrics.expect_defects(who, batch.model.class_names)
             for defect in found:
                 metrics.defect_found(who, defect.class_name, (defect.box_mm.x0 + defect.box_mm.x1) / 2)
             if work.error is not None:

@@ -4,6 +4,7 @@ Labels are bounded: cameras (the first hundred), classes, zones, stages and reas
 """
 
 from collections.abc import Callable, Mapping
+from typing import get_args
 
 from prometheus_client import (
     CollectorRegistry,
@@ -14,6 +15,8 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
+from edge.contracts.results import Outcome
+from edge.errors import frame_error_reasons
 from edge.telemetry.collectors import DeviceCollector, LagCollector, LostCollector
 from edge.telemetry.zones import strip_zone
 from edge.vision.device import DeviceUse
@@ -40,6 +43,7 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
         self._cameras: set[tuple[str, str]] = set()
+        self._expected: set[tuple[tuple[str, str], tuple[str, ...]]] = set()
         self.frames = Counter(
             "stripsight_frames",
             "Frames with an acknowledged inspection record, by outcome.",
@@ -64,6 +68,8 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
+        for reason in frame_error_reasons():
+            self.dead_letters.labels(reason)
         self.stage_seconds = Histogram(
             "stripsight_stage_duration_seconds",
             "Time in a stage: decode and wait a frame, infer and publish a batch.",
@@ -187,7 +193,22 @@ class Metrics:
         labels = (line, camera)
         if labels not in self._cameras and is_known and len(self._cameras) < MOST_CAMERAS:
             self._cameras.add(labels)
+            self._begin_at_zero(labels)
         return labels if labels in self._cameras else OTHERS
+
+    def _begin_at_zero(self, who: tuple[str, str]) -> None:
+        """A counter that appears with its first event has not grown for Prometheus: the event is unseen."""
+        for outcome in get_args(Outcome):
+            self.frames.labels(*who, outcome)
+            self.strip_meters.labels(*who, outcome)
+        self.late_frames.labels(*who)
+
+    def expect_defects(self, who: tuple[str, str], class_names: tuple[str, ...]) -> None:
+        """Count from 0 on the classes that a camera's frames are searched for."""
+        if (who, class_names) not in self._expected:
+            self._expected.add((who, class_names))
+            for name in class_names:
+                self.defects.labels(*who, name)
 
     def frame_taken_in(self, line: str, camera: str, at: float, *, is_known: bool) -> None:
         """Note that a camera gave a frame at this Unix time; who is counted under ``other`` is no camera."""

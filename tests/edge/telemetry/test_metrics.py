@@ -150,3 +150,20 @@ def test_a_gpu_is_asked_at_each_scrape() -> None:
     assert scraped() == {used: 10, total: 100, "stripsight_device_utilization_ratio": 0.25}
     assert scraped() == {used: 20, total: 100}
     assert scraped() == {}
+
+
+def test_counters_are_there_before_their_first_event() -> None:
+    """The first frame, defect or dead letter of a kind shows as growth: each counter stood at 0 before."""
+    metrics = Metrics()
+    who = metrics.camera_labels("l", "c", is_known=True)
+    metrics.expect_defects(who, ("crack", "scale"))
+    value = metrics.registry.get_sample_value
+    place = {"line": "l", "camera": "c"}
+    for outcome in ("inspected", "skipped", "failed"):
+        assert value("stripsight_frames_total", place | {"outcome": outcome}) == 0
+        assert value("stripsight_strip_meters_total", place | {"outcome": outcome}) == 0
+    for name in ("crack", "scale"):
+        assert value("stripsight_defects_total", place | {"defect_class": name}) == 0
+    assert value("stripsight_late_frames_total", place) == 0
+    for reason in ("corrupt_image", "out_of_memory", "bad_frame"):
+        assert value("stripsight_dead_letters_total", {"reason": reason}) == 0
