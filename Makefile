@@ -69,7 +69,7 @@ dashboards: $(VENV)/installed-dev ## Write Grafana's dashboards anew from their 
 	$(BIN)/python -m deploy.grafana
 
 lock: $(BIN)/uv ## Choose the versions of libraries that the image has anew, from pyproject.toml
-	$(LOCK) --constraint $(LOCKS)/torch.in pyproject.toml --output-file $(LOCKS)/runtime.txt
+	$(LOCK) --extra gpu --extra otel --constraint $(LOCKS)/torch.in pyproject.toml --output-file $(LOCKS)/runtime.txt
 	$(LOCK) --constraint $(LOCKS)/runtime.txt $(LOCKS)/torch.in --output-file $(LOCKS)/torch.txt
 	$(LOCK) $(LOCKS)/build.in --output-file $(LOCKS)/build.txt
 

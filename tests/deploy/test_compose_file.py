@@ -176,7 +176,8 @@ def test_libraries_are_locked_as_the_project_asks_for_them() -> None:
     """Each dependency is in the image at one version, with its hashes, that pyproject.toml allows."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     locked = locked_versions("runtime.txt")
-    for requirement in map(Requirement, project["dependencies"]):
+    extras = project["optional-dependencies"]
+    for requirement in map(Requirement, [*project["dependencies"], *extras["gpu"], *extras["otel"]]):
         assert requirement.specifier.contains(locked[canonicalize_name(requirement.name)]), requirement
     torch = locked_versions("torch.txt")
     assert {name: locked[name] for name in torch} == torch, "the layers disagree"
