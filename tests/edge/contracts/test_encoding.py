@@ -117,7 +117,7 @@ def test_any_bytes_are_a_record_or_a_record_error(value: bytes | None) -> None:
         (b"", "Input data was truncated"),
         (b"[]", "Expected `object`, got `array`"),
         (b'{"id": 1}', r"Expected `str`, got `int` - at `\$\.id`"),
-        (b'{"id": "\xff"}', "utf-8"),
+        (b'{"id": "\xff"}', "(?i)utf-8"),
         (b'{"unknown": ' + b"[" * 100_000, "recursion"),
     ],
 )
