@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.conftest import skip_or_fail
+
 SWITCH = "STRIPSIGHT_TEST_BROWSER"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET = (
@@ -29,7 +31,7 @@ def browser() -> str:
     if found is None and named:
         pytest.fail(f"{SWITCH}={named}: there is no such browser")
     if found is None:
-        pytest.skip(f"there is no Chromium here; {SWITCH} names one")
+        skip_or_fail("browser", f"there is no Chromium here; {SWITCH} names one")
     return found
 
 
