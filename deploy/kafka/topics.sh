@@ -27,7 +27,10 @@ for camera in $CAMERAS; do
     create "frames.$camera" max.message.bytes=$frame_bytes \
         retention.ms=$((FRAMES_RETENTION_HOURS * days / 24)) retention.bytes=$((FRAMES_RETENTION_GB * 1000000000))
 done
-create defects max.message.bytes=$record_bytes retention.ms=$((RESULTS_RETENTION_DAYS * days))
-create inspections max.message.bytes=$record_bytes retention.ms=$((RESULTS_RETENTION_DAYS * days))
+# Records of a kind resemble each other, and every client reads gzip.
+for results in defects inspections; do
+    create "$results" max.message.bytes=$record_bytes compression.type=gzip \
+        retention.ms=$((RESULTS_RETENTION_DAYS * days)) retention.bytes=$((RESULTS_RETENTION_GB * 1000000000))
+done
 create frames.dead-letter max.message.bytes=$record_bytes retention.ms=$((30 * days)) retention.bytes=5000000000
 topics --list
