@@ -1,7 +1,7 @@
 """Work that an orderly end cuts short."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -33,3 +33,16 @@ async def beside(work: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
         await asyncio.wait({working})
     if not working.cancelled():
         working.result()
+
+
+async def together(works: Iterable[Coroutine[Any, Any, object]]) -> None:
+    """Let works go on side by side until all have ended; the first error ends the others, and is raised.
+
+    Cancelled, too, it returns when all have tidied up: ``asyncio.gather`` would leave them behind at it.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            for work in works:
+                group.create_task(work)
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None

@@ -27,6 +27,7 @@ from edge.bus.watch import BrokerWatch
 from edge.contracts.frame import FrameOrigin, RawFrame
 from edge.errors import BusError
 from edge.settings import KafkaSettings
+from edge.stopping import together
 
 log = structlog.get_logger(__name__)
 
@@ -292,7 +293,7 @@ class FrameSource(ConsumerRebalanceListener):
 
     async def _claim(self, transactions: Transactions, partitions: frozenset[TopicPartition]) -> None:
         """1. fence off whoever had the partitions before  2. read from where they stand now."""
-        await asyncio.gather(*[transactions.claim_in_time(partition) for partition in partitions])
+        await together(transactions.claim_in_time(partition) for partition in partitions)
         for partition in partitions:
             position = await self.committed(partition)
             if position is not None:
@@ -301,7 +302,8 @@ class FrameSource(ConsumerRebalanceListener):
 
     async def _stop_claiming(self) -> None:
         if self._claiming is not None:
-            self._claiming.cancel()
+            if not self._claiming.cancelling():  # a second time would cut its tidying up short
+                self._claiming.cancel()
             await asyncio.wait([self._claiming])
 
     async def _release(self, partitions: Iterable[TopicPartition]) -> None:

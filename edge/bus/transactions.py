@@ -20,6 +20,7 @@ from edge.bus.producing import close_producer, enqueue, may_be_sent_again, patie
 from edge.bus.record import Record, Refused
 from edge.errors import BrokerUnreachableError, BusError, PublishError
 from edge.settings import KafkaSettings
+from edge.stopping import together
 
 log = structlog.get_logger(__name__)
 
@@ -115,7 +116,7 @@ class Transactions:
     async def release(self, partitions: Iterable[TopicPartition]) -> None:
         """Give claims up; a transaction that is under way is aborted by the next claim."""
         producers = [self._producers.pop(partition, None) for partition in partitions]
-        await asyncio.gather(*[close_producer(producer) for producer in producers if producer is not None])
+        await together(close_producer(producer) for producer in producers if producer is not None)
 
     async def _publish(
         self,

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from edge.stopping import beside, unless_stopped
+from edge.stopping import beside, together, unless_stopped
 
 
 async def test_work_that_ends_in_time_gives_its_result() -> None:
@@ -77,3 +77,43 @@ async def test_the_error_of_a_block_comes_through() -> None:
     with pytest.raises(ValueError, match="bad"):
         async with beside(work.wait()):
             raise ValueError("bad")
+
+
+class Tidying:
+    """Work without an end, which takes so many turns of the loop to tidy up."""
+
+    def __init__(self, turns: int) -> None:
+        self.turns = turns
+        self.is_tidy = False
+
+    async def run(self) -> None:
+        """Wait for ever; tidy up when that is over."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(self.turns):
+                await asyncio.sleep(0)
+            self.is_tidy = True
+
+
+async def test_works_that_are_cancelled_together_have_all_tidied_up() -> None:
+    """Whoever waits for the end of the whole finds nothing open, however unlike the works are."""
+    works = [Tidying(turns) for turns in (1, 5, 20)]
+    whole = asyncio.create_task(together(work.run() for work in works))
+    await asyncio.sleep(0.01)
+    whole.cancel()
+    await asyncio.wait([whole])
+    assert whole.cancelled()
+    assert [work.is_tidy for work in works] == [True, True, True]
+
+
+async def test_the_first_error_ends_works_that_go_on_together() -> None:
+    """It comes as it is, and not as a group of one."""
+    other = Tidying(3)
+
+    async def fail() -> None:
+        raise ValueError("bad")
+
+    with pytest.raises(ValueError, match="bad"):
+        await together([other.run(), fail()])
+    assert other.is_tidy
