@@ -98,9 +98,9 @@ def test_every_alert_is_tried_both_ways(alert: Rule) -> None:
 def test_every_alert_says_what_is_wrong_and_what_to_do(alert: Rule) -> None:
     """It has a severity, a summary, a sentence with what it is about, and its own page in the runbooks."""
     assert alert.labels["severity"] in {"critical", "warning", "info"}
-    assert set(alert.annotations) == {"summary", "description", "runbook_url"}
+    assert set(alert.annotations) == {"summary", "description", "runbook"}
     assert alert.annotations["description"].endswith(".")
-    assert alert.annotations["runbook_url"] == f"{RUNBOOKS}#{alert.name.lower()}"
+    assert alert.annotations["runbook"] == f"{RUNBOOKS}#{alert.name.lower()}"
 
 
 def test_runbooks_have_a_page_for_every_alert_and_no_other() -> None:
