@@ -128,7 +128,12 @@ START = f"process_start_time_seconds{{{STRIPSIGHT}}}"
         ("_x30 0+0x9", "_x30 1790+0x9", 0.0),
         ("_x30 250+0x9", "_x30 -9000+0x9", 0.0),
     ],
-    ids=["found as the daemon starts", "found later", "none", "an old one, out of Prometheus' reach until now"],
+    ids=[
+        "found as the daemon starts",
+        "found later",
+        "none",
+        "an old one, out of Prometheus' reach until now",
+    ],
 )
 def test_a_loss_shows_however_soon_it_was_found(
     answers: Answer, lost: str, start: str, expected: float
