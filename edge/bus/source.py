@@ -154,7 +154,7 @@ class FrameSource(ConsumerRebalanceListener):
         return {partition: lag for partition, lag in lags.items() if lag is not None}
 
     def lost(self) -> Mapping[str, int]:
-        """Return how many frames were deleted before they were read, by topic that ever fell to this member."""
+        """Return how many frames were deleted unread, by each topic that ever fell to this member."""
         return self._losses.lost_frames
 
     async def ready(self) -> None:

@@ -10,7 +10,7 @@ Json = dict[str, Any]
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "grafana" / "dashboards"
 
-# What Grafana puts in place of its variables: here all series, and the windows of a view of an hour. The longer
+# What Grafana puts in place of its variables: here all series, and the windows of a view of an hour. Longer
 # names come first: they begin with others.
 VALUES = {
     "$__rate_interval_ms": "60000",
