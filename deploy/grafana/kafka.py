@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from deploy.grafana import panels, scales
 from deploy.grafana.board import KAFKA, Section, board
-from deploy.grafana.promql import DAEMON, SMOOTH, else_zero, grown, of, quantile, rate, total, where
+from deploy.grafana.promql import DAEMON, SMOOTH, counted, else_zero, grown, of, quantile, rate, total, where
 from deploy.grafana.scales import BAD, GOOD, WATCH
 
 _LAG = of("stripsight_consumer_lag_frames", DAEMON)
@@ -92,7 +92,7 @@ def _lost_now() -> stat.Panel:
             "Frames that the broker deleted before they were read, in the span of time chosen above: its "
             "retention is shorter than the lag.",
             "short",
-            {"": else_zero(total(grown("stripsight_lost_frames_total", DAEMON)), _FRAMES)},
+            {"": else_zero(total(counted("stripsight_lost_frames_total", DAEMON)), _FRAMES)},
         )
         .thresholds(scales.thresholds(GOOD, (1e-9, BAD)))
         .decimals(0)
@@ -168,7 +168,7 @@ def _lost() -> timeseries.Panel:
         "Frames that the broker deleted before they were read. No record tells of them: retention must be "
         "longer.",
         "short",
-        {"{{topic}}": total(grown("stripsight_lost_frames_total", DAEMON, SMOOTH), "topic")},
+        {"{{topic}}": total(counted("stripsight_lost_frames_total", DAEMON, SMOOTH), "topic")},
     )
 
 

@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard, FieldColorModeId
 
 from deploy.grafana import panels, scales
 from deploy.grafana.board import LINE_OVERVIEW, STRIP_QUALITY, Section, board
-from deploy.grafana.promql import CAMERA, DAEMON, SMOOTH, else_zero, grown, of, rate, total, where
+from deploy.grafana.promql import CAMERA, DAEMON, SMOOTH, counted, else_zero, of, rate, total, where
 from deploy.grafana.scales import BAD, GOOD, LATE_S, SILENT_S, WATCH
 
 _INSPECTED = where(CAMERA, 'outcome="inspected"')
@@ -129,7 +129,7 @@ def _missed_over_time() -> timeseries.Panel:
         "Skipped: the frame was too old, and the policy for overload left it out. Failed: it went to the "
         "dead-letter topic. Strip quality tells the reasons.",
         "lengthm",
-        {"{{camera}} {{outcome}}": total(grown(*_MISSED, SMOOTH), "camera", "outcome")},
+        {"{{camera}} {{outcome}}": total(counted(*_MISSED, SMOOTH), "camera", "outcome")},
         (16, 8),
     )
 
@@ -170,11 +170,11 @@ def _past_alarms() -> statetimeline.Panel:
 
 
 def _missed_in_all() -> str:
-    return total(grown(*_MISSED))
+    return total(counted(*_MISSED))
 
 
 def _strip_in_all() -> str:
-    return total(grown("stripsight_strip_meters_total", CAMERA))
+    return total(counted("stripsight_strip_meters_total", CAMERA))
 
 
 def _each_camera(expression: str) -> str:

@@ -11,6 +11,7 @@ CAMERA = f'{LINE}, camera=~"$camera"'
 # Grafana's: wide enough for a rate at any zoom, and all that the time picker shows.
 SMOOTH = "$__rate_interval"
 SHOWN = "$__range"
+_SECONDS = {SMOOTH: "$__rate_interval_ms / 1000", SHOWN: "$__range_s"}
 
 
 def where(selection: str, *more: str) -> str:
@@ -31,6 +32,21 @@ def rate(metric: str, selection: str) -> str:
 def grown(metric: str, selection: str, window: str = SHOWN) -> str:
     """Return by how much a counter grew, restarts allowed for."""
     return f"increase({of(metric, selection, window)})"
+
+
+def counted(metric: str, selection: str, window: str = SHOWN) -> str:
+    """Return what a counter counted, with what it had when it was first seen.
+
+    Growth alone leaves that out: of a loss that a daemon finds as it starts, no smaller value was ever seen.
+    So a series that is new in the window counts whole, if its daemon is new, too, or was there before without
+    it. What Prometheus merely did not reach for a while is not new. Where a restart made a new series smaller
+    than its growth, the growth counts.
+    """
+    now, growth = of(metric, selection), grown(metric, selection, window)
+    start = of("process_start_time_seconds", DAEMON)
+    began = f"({start} > time() - {_SECONDS[window]} or {start} offset {window})"
+    is_new = f"{now} unless {now} offset {window} and on (job, instance) {began}"
+    return f"({growth} > {now} or {is_new} or {growth})"
 
 
 def total(expression: str, *by: str) -> str:

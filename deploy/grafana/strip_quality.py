@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard, FieldColorModeId
 
 from deploy.grafana import panels, scales
 from deploy.grafana.board import STRIP_QUALITY, Section, board
-from deploy.grafana.promql import CAMERA, DAEMON, LINE, SMOOTH, else_zero, grown, total, where
+from deploy.grafana.promql import CAMERA, DAEMON, LINE, SMOOTH, counted, else_zero, grown, total, where
 
 _DEFECTS = "stripsight_defects_total"
 _ZONES = "stripsight_defects_by_zone_total"
@@ -63,12 +63,12 @@ def _per_100_m() -> stat.Panel:
 
 
 def _skipped() -> stat.Panel:
-    skipped = total(grown("stripsight_skipped_strip_meters_total", CAMERA))
+    skipped = total(counted("stripsight_skipped_strip_meters_total", CAMERA))
     return panels.figure(
         "Strip skipped",
         "Length of strip shown by frames that were skipped.",
         "lengthm",
-        {"": else_zero(skipped, total(grown(_METERS, CAMERA)))},
+        {"": else_zero(skipped, total(counted(_METERS, CAMERA)))},
         (5, 4),
     ).thresholds(scales.NONE_IS_GOOD)
 
@@ -153,7 +153,7 @@ def _zones_over_time() -> heatmap.Panel:
 
 
 def _skipped_by_reason() -> timeseries.Panel:
-    skipped = total(grown("stripsight_skipped_strip_meters_total", CAMERA, SMOOTH), "camera", "reason")
+    skipped = total(counted("stripsight_skipped_strip_meters_total", CAMERA, SMOOTH), "camera", "reason")
     return panels.stacked(
         "Strip skipped, by camera and reason",
         "too_old: the policy for overload is shed, and the frame was older than pipeline.max_frame_age_ms.",

@@ -41,8 +41,14 @@ class LossWatch:
         self._gap_seen = asyncio.Event()
 
     async def begin(self, partitions: Iterable[TopicPartition]) -> None:
-        """Learn, before any frame is taken of partitions just assigned, where reading should go on."""
+        """Learn, before any frame is taken of partitions just assigned, where reading should go on.
+
+        From now on their topics are counted, so that none lost is told as 0.
+        """
+        partitions = tuple(partitions)
         self._expected.clear()
+        for topic, _ in partitions:
+            self.lost_frames[topic] += 0
         try:
             async with asyncio.timeout(_ANSWER_TIMEOUT_S):
                 for partition in partitions:

@@ -155,7 +155,7 @@ class FrameSource(ConsumerRebalanceListener):
         return {partition: lag for partition, lag in lags.items() if lag is not None}
 
     def lost(self) -> Mapping[str, int]:
-        """Return by topic how many frames the broker deleted before they were read here."""
+        """Return how many frames were deleted unread, by each topic that ever fell to this member."""
         return self._losses.lost_frames
 
     async def ready(self) -> None:

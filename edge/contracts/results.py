@@ -12,6 +12,10 @@ Score = Annotated[float, msgspec.Meta(ge=0, le=1)]
 SquareMillimetres = Annotated[float, msgspec.Meta(ge=0)]
 Milliseconds = Annotated[float, msgspec.Meta(ge=0)]
 
+TOO_OLD = "too_old"
+SKIP_REASONS = (TOO_OLD,)
+"""Why a frame may be skipped: what inspection records and metrics say."""
+
 
 class Box(msgspec.Struct, frozen=True):
     """A box from its first corner (``x0``, ``y0``) to its opposite (``x1``, ``y1``).

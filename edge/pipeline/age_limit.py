@@ -2,11 +2,9 @@
 
 from datetime import UTC, datetime
 
+from edge.contracts.results import TOO_OLD
 from edge.pipeline.smoothed import SmoothedTime
 from edge.pipeline.work import Work
-
-TOO_OLD = "too_old"
-"""The reason in inspection records and metrics."""
 
 _MS_PER_S = 1000
 

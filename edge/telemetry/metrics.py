@@ -15,10 +15,10 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from edge.contracts.results import Outcome
+from edge.contracts.results import SKIP_REASONS, Outcome
 from edge.errors import frame_error_reasons
 from edge.telemetry.collectors import DeviceCollector, LagCollector, LostCollector
-from edge.telemetry.zones import strip_zone
+from edge.telemetry.zones import strip_zone, strip_zones
 from edge.vision.device import DeviceUse
 
 # 1 ms to 30 s: a GPU's batch lies at the lower end, a CPU's in the middle, a line that falls behind beyond.
@@ -26,8 +26,9 @@ LATENCY_BUCKETS_S = (
     *(0.001, 0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075),
     *(0.1, 0.15, 0.25, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 20, 30),
 )
-# Anybody may publish frames under any name. Each name costs about 60 series for as long as the daemon runs;
-# a line has a dozen cameras, and what is beyond this is counted together.
+# Anybody may publish frames under any name. Each name costs about 60 series for as long as the daemon runs,
+# and the name of a line one for each zone and class; a line has a dozen cameras, and what is beyond this is
+# counted together.
 MOST_CAMERAS = 100
 OTHERS = ("other", "other")
 
@@ -201,14 +202,21 @@ class Metrics:
         for outcome in get_args(Outcome):
             self.frames.labels(*who, outcome)
             self.strip_meters.labels(*who, outcome)
+        for reason in SKIP_REASONS:
+            self.skipped_frames.labels(*who, reason)
+            self.skipped_strip_meters.labels(*who, reason)
         self.late_frames.labels(*who)
 
     def expect_defects(self, who: tuple[str, str], class_names: tuple[str, ...]) -> None:
-        """Count from 0 on the classes that a camera's frames are searched for."""
-        if (who, class_names) not in self._expected:
-            self._expected.add((who, class_names))
-            for name in class_names:
-                self.defects.labels(*who, name)
+        """Count from 0 on the classes that a camera's frames are searched for, and each zone of its line."""
+        if (who, class_names) in self._expected:
+            return
+        self._expected.add((who, class_names))
+        line, _ = who
+        for name in class_names:
+            self.defects.labels(*who, name)
+            for zone in strip_zones():
+                self.defects_by_zone.labels(line, name, zone)
 
     def frame_taken_in(self, line: str, camera: str, at: float, *, is_known: bool) -> None:
         """Note that a camera gave a frame at this Unix time; who is counted under ``other`` is no camera."""

@@ -6,6 +6,11 @@ WIDEST_STRIP_MM = 4000
 ELSEWHERE = "other"
 
 
+def strip_zones() -> tuple[str, ...]:
+    """Return all zones: 40 across the widest strip, and ``other``."""
+    return (*map(strip_zone, range(0, WIDEST_STRIP_MM, ZONE_MM)), ELSEWHERE)
+
+
 def strip_zone(x_mm: float) -> str:
     """Return the 100 mm of strip in which a place lies: ``0000-0100`` to ``3900-4000``, or ``other``.
 

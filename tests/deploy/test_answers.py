@@ -114,6 +114,45 @@ def test_without_a_daemon_nobody_says_that_nothing_was_missed(answers: Answer) -
     answers(("line-overview.json", "Not inspected"), BUILD, {})
 
 
+LOST_NOW = ("kafka.json", "Lost frames")
+LOST = f'stripsight_lost_frames_total{{{STRIPSIGHT}, topic="frames.a"}}'
+FRAMES = f'stripsight_frames_total{{{STRIPSIGHT}, line="l", camera="a", outcome="inspected"}}'
+START = f"process_start_time_seconds{{{STRIPSIGHT}}}"
+
+
+@pytest.mark.parametrize(
+    ("lost", "start", "expected"),
+    [
+        ("_x30 250+0x9", "_x30 1790+0x9", 250.0),
+        ("0+0x30 250+0x9", "-9000+0x40", 250.0),
+        ("_x30 0+0x9", "_x30 1790+0x9", 0.0),
+        ("_x30 250+0x9", "_x30 -9000+0x9", 0.0),
+    ],
+    ids=[
+        "found as the daemon starts",
+        "found later",
+        "none",
+        "an old one, out of Prometheus' reach until now",
+    ],
+)
+def test_a_loss_shows_however_soon_it_was_found(
+    answers: Answer, lost: str, start: str, expected: float
+) -> None:
+    """What a new daemon had lost when it was first asked counts; what an older one lost long ago does not."""
+    series = {LOST: lost, START: start, FRAMES: "0+10x40"}
+    answers(LOST_NOW, series, {"{}": float(expected > 0)}, as_truth=True)
+    if lost.startswith("_"):  # what an increase is extrapolated to depends on Prometheus
+        answers(LOST_NOW, series, {"{}": expected})
+
+
+def test_strip_skipped_before_the_first_scrape_counts(answers: Answer) -> None:
+    """A daemon that comes back to a backlog skips it at once."""
+    skipped = f'stripsight_skipped_strip_meters_total{{{STRIPSIGHT}, line="l", camera="a", reason="too_old"}}'
+    series = {skipped: "_x30 80+0x9", START: "_x30 1790+0x9", meters("a", "skipped"): "_x30 80+0x9"}
+    answers(("strip-quality.json", "Strip skipped"), series, {"{}": 80.0})
+    answers(("line-overview.json", "Not inspected"), series, {"{}": 80.0})
+
+
 def test_missed_strip_is_a_share_of_all(answers: Answer) -> None:
     """Skipped and failed metres count, of the metres of all outcomes."""
     series = {

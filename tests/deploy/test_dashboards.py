@@ -26,6 +26,7 @@ DASHBOARDS = load_dashboards()
 DATASOURCE = {"type": "prometheus", "uid": "prometheus"}
 WITHOUT_UNIT = {"alertlist", "text"}
 COLUMNS = 24
+GRAFANAS_OWN = {"__rate_interval", "__rate_interval_ms", "__range", "__range_s", "__interval_ms"}
 
 # Metrics by name, with their labels, that are not the daemon's own: Prometheus' and the broker's.
 FOREIGN = {
@@ -178,7 +179,7 @@ def test_variables_in_use_are_defined(name: str, dashboard: Json) -> None:
     asked = [variable["query"]["query"] for variable in dashboard["templating"]["list"]]
     for text in (*asked, *(query.expression for query in queries_of(name, dashboard))):
         used = set(re.findall(r"\$\{?(\w+)", text))
-        assert used <= defined | {"__rate_interval", "__range", "__interval_ms"}, text
+        assert used <= defined | GRAFANAS_OWN, text
 
 
 @every_dashboard

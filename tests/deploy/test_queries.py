@@ -28,6 +28,7 @@ TOO_OLD_S = 600.0
 # What Grafana puts in place of its variables: every series, and windows as for a view of an hour.
 TIMES = {
     "__rate_interval": "1m",
+    "__rate_interval_ms": "60000",
     "__interval": "15s",
     "__interval_ms": "15000",
     "__range": "1h",
@@ -38,7 +39,6 @@ TIMES = {
 WITHOUT_DATA = {
     r"stripsight_device_": "there is no GPU",
     r"offset ?10m": "it asks for what was ten minutes ago",
-    r"^(sum by \(topic\) \(increase\()?stripsight_lost": "the broker deletes no frame unread",
     r"\bkafka_": "the broker's own metrics come from its JMX agent",
 }
 

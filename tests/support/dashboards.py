@@ -10,10 +10,13 @@ Json = dict[str, Any]
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "grafana" / "dashboards"
 
-# What Grafana puts in place of its variables: here all series, and the windows of a view of an hour.
+# What Grafana puts in place of its variables: here all series, and the windows of a view of an hour. Longer
+# names come first: they begin with others.
 VALUES = {
+    "$__rate_interval_ms": "60000",
     "$__rate_interval": "1m",
     "$__interval_ms": "15000",
+    "$__range_s": "3600",
     "$__range": "1h",
     "$job": ".*",
     "$instance": ".*",

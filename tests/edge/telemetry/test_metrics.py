@@ -99,6 +99,17 @@ def test_a_flood_of_names_does_not_grow_the_metrics() -> None:
     )
 
 
+def test_a_topic_that_lost_nothing_says_so() -> None:
+    """A loss shows as growth: its topic stands at 0 before."""
+    metrics = Metrics()
+    lost = {"frames.c": 0}
+    metrics.watch_lost(lambda: lost)
+    sample = ("stripsight_lost_frames_total", {"topic": "frames.c"})
+    assert metrics.registry.get_sample_value(*sample) == 0
+    lost["frames.c"] += 8
+    assert metrics.registry.get_sample_value(*sample) == 8
+
+
 def test_a_frame_is_late_above_the_objective() -> None:
     """A frame that takes as long as the objective is in time; the count begins at 0."""
     metrics = Metrics()
@@ -164,6 +175,11 @@ def test_counters_are_there_before_their_first_event() -> None:
         assert value("stripsight_strip_meters_total", place | {"outcome": outcome}) == 0
     for name in ("crack", "scale"):
         assert value("stripsight_defects_total", place | {"defect_class": name}) == 0
+        for zone in ("0000-0100", "3900-4000", "other"):
+            at = {"line": "l", "defect_class": name, "zone": zone}
+            assert value("stripsight_defects_by_zone_total", at) == 0
+    for metric in ("stripsight_skipped_frames_total", "stripsight_skipped_strip_meters_total"):
+        assert value(metric, place | {"reason": "too_old"}) == 0
     assert value("stripsight_late_frames_total", place) == 0
     for reason in ("corrupt_image", "out_of_memory", "bad_frame"):
         assert value("stripsight_dead_letters_total", {"reason": reason}) == 0

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from edge.telemetry.zones import strip_zone
+from edge.telemetry.zones import strip_zone, strip_zones
 
 
 @pytest.mark.parametrize(
@@ -28,4 +28,6 @@ def test_a_place_has_its_100_mm(x_mm: float, zone: str) -> None:
 
 def test_there_are_41_zones() -> None:
     """However wild the places, the label stays bounded."""
-    assert len({strip_zone(float(x_mm)) for x_mm in range(-5000, 9000, 7)}) == 41
+    zones = {strip_zone(float(x_mm)) for x_mm in range(-5000, 9000, 7)}
+    assert len(zones) == 41
+    assert zones == set(strip_zones())
