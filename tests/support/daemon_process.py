@@ -56,6 +56,11 @@ class DaemonProcess:
         finally:
             self._kill()
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._running().pid
+
     async def metric(self, name: str, **labels: str) -> float:
         """Return the sum of a metric's samples that carry these labels, as Prometheus would see it now."""
         return sum(
