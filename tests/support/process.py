@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 _KIB = 1024
@@ -26,7 +27,7 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
 
 
-def peak_bytes(pid: int) -> int:
+def peak_bytes(pid: int | Literal["self"]) -> int:
     """Return the largest resident set that a process ever had."""
     return _status_kib(pid, "VmHWM") * _KIB
 
@@ -36,7 +37,7 @@ def resident_bytes(pid: int) -> int:
     return _status_kib(pid, "VmRSS") * _KIB
 
 
-def _status_kib(pid: int, name: str) -> int:
+def _status_kib(pid: int | Literal["self"], name: str) -> int:
     status = Path(f"/proc/{pid}/status").read_text()
     (kib,) = re.findall(rf"^{name}:\s+(\d+) kB$", status, re.MULTILINE)
     return int(kib)
