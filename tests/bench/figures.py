@@ -1,12 +1,12 @@
 """Figures of contestants that run in turn, their medians and spread, and the table that shows them.
 
-A result is ``{"subject": a sentence, "contestants": {name: {figure: [a value a repetition]}}, "ratios": {name:
-[a value a repetition]}}``. Of ratios the larger is the better one; they are taken within a repetition, so that
-what else the machine does meets both sides.
+A result is ``{"subject": a sentence, "contestants": {name: {figure: [a value a repetition]}}, "ratios":
+{name: [a value a repetition]}}``. Of ratios the larger is the better one; they are taken within a repetition,
+so that what else the machine does meets both sides.
 """
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -70,11 +70,16 @@ def table_of(result: Result) -> Table:
     table = new_table(result["subject"], "", *(head for _, head, _ in shown))
     for name, figures in result["contestants"].items():
         table.add_row(name, *(_median(figures.get(figure, []), form) for figure, _, form in shown))
-    table.add_section()
-    for name, ratios in result["ratios"].items():
-        spread = f"{min(ratios):.2f} .. {max(ratios):.2f}"
-        table.add_row(f"[bold]{name}[/bold]", f"{statistics.median(ratios):.2f}", f"[dim]{spread}[/dim]")
+    add_ratios(table, result["ratios"])
     return table
+
+
+def add_ratios(table: Table, ratios: Mapping[str, Sequence[float]]) -> None:
+    """Add below a line the medians of ratios, and their spread."""
+    table.add_section()
+    for name, values in ratios.items():
+        spread = f"[dim]{min(values):.2f} .. {max(values):.2f}[/dim]"
+        table.add_row(f"[bold]{name}[/bold]", f"{statistics.median(values):.2f} {spread}")
 
 
 def _median(values: Sequence[float], form: str) -> str:

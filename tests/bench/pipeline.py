@@ -1,8 +1,8 @@
 """The daemon end to end through Kafka against the same model called in process.
 
-Two figures matter. When the model is the limit, the daemon's frames/s over the model's: decoding overlaps with
-inference, so it can be more than 1. And the age of frames at half load: what is allowed (the batch window and
-twice the model's time for a full batch) over the 99th percentile.
+Two figures matter. When the model is the limit, the daemon's frames/s over the model's: decoding overlaps
+with inference, so it can be more than 1. And the age of frames at half load: what is allowed (the batch
+window and twice the model's time for a full batch) over the 99th percentile.
 """
 
 import statistics
@@ -18,7 +18,7 @@ __all__ = ["measure", "table_of", "why_not"]
 why_not = why_no_kafka
 
 
-class _Contender(NamedTuple):
+class Contender(NamedTuple):
     """A model, how many frames make a turn of a few seconds, and how many come before."""
 
     name: str
@@ -28,8 +28,8 @@ class _Contender(NamedTuple):
 
 
 CONTENDERS = (
-    _Contender("bundled model", ModelSettings(), 48, 16),
-    _Contender("fake, 20 ms a batch", ModelSettings(runtime="fake", fake_delay_ms=20), 960, 160),
+    Contender("bundled model", ModelSettings(), 48, 16),
+    Contender("fake, 20 ms a batch", ModelSettings(runtime="fake", fake_delay_ms=20), 960, 160),
 )
 
 
@@ -43,7 +43,7 @@ def measure(repetitions: int) -> Result:
     return figures.result()
 
 
-def _turn(figures: Figures, contender: _Contender, kafka: str) -> None:
+def _turn(figures: Figures, contender: Contender, kafka: str) -> None:
     name, model, frames, warm = contender
     alone = run_in_process(model, frames)
     batch_ms = statistics.median(alone.pop("batch_ms"))

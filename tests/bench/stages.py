@@ -1,7 +1,7 @@
 """What a frame costs in CPU time, stage by stage: the daemon with a runtime that is no model.
 
-Each stage runs alone, on frames and records as they are, on Kafka where it talks to Kafka; the daemon as a whole
-is measured from outside. What the whole costs beyond decoding and the runtime is what the pipeline costs.
+Each stage runs alone, on frames and records as they are, on Kafka where it talks to Kafka; the daemon as a
+whole is measured from outside. What it costs beyond decoding and the runtime is what the pipeline costs.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from typing import TypeVar
 from edge.bus.publisher import Publisher
 from edge.bus.record import FrameResults
 from edge.bus.source import FrameSource
+from edge.cli.event_loop import run_service
 from edge.contracts.frame import FrameOrigin, RawFrame
 from edge.pipeline.decode import decode_image
 from edge.pipeline.decoding import DecodingStage
@@ -21,7 +22,7 @@ from edge.pipeline.delivery import DeliveryStage
 from edge.pipeline.identify import Identifier
 from edge.pipeline.serving import Serving
 from edge.pipeline.work import Batch, Work
-from edge.settings import KafkaSettings, ModelSettings
+from edge.settings import ModelSettings
 from edge.telemetry.metrics import Metrics
 from edge.vision.fake import FakeRuntime
 from tests.bench.daemon import MS_PER_S, a_kafka, run_daemon, why_no_kafka
@@ -47,7 +48,7 @@ def measure(repetitions: int) -> Result:
         for _ in range(repetitions):
             decode_ms = _decoding()
             figures.add("decode", cpu_ms_per_frame=decode_ms)
-            stages = asyncio.run(_stages(kafka))
+            stages = run_service(_stages(kafka))
             for name, cpu_ms in stages.items():
                 figures.add(name, cpu_ms_per_frame=cpu_ms)
             whole = run_daemon(kafka, ModelSettings(runtime="fake"), FRAMES, warm=WARM)
@@ -76,7 +77,9 @@ async def _stages(kafka: str) -> dict[str, float]:
     with closing(FrameTopics(kafka, jpegs())) as topics:
         await asyncio.to_thread(topics.publish, FRAMES)
         settings = topics.new_group()
-        raws, intake_ms = await _cpu_ms(partial(_take_in, settings))
+        async with FrameSource(settings) as source:
+            await source.ready()
+            raws, intake_ms = await _cpu_ms(partial(_take_in, source))
         decoding = DecodingStage(Identifier("line-1", {}), threads=1, max_pixels=MAX_PIXELS)
         works, contracts_ms = await _cpu_ms(partial(_identify, decoding, raws))
         batches = [works[first : first + BATCH] for first in range(0, len(works), BATCH)]
@@ -116,14 +119,14 @@ async def _cpu_ms(stage: Callable[[], Awaitable[Yield]]) -> tuple[Yield, float]:
     return result, (time.process_time() - began) / FRAMES * MS_PER_S
 
 
-async def _take_in(settings: KafkaSettings) -> list[RawFrame]:
-    async with FrameSource(settings) as source:
-        raws: list[RawFrame] = []
-        while len(raws) < FRAMES:
-            raws += await source.poll(BATCH)
-        for raw in raws:
+async def _take_in(source: FrameSource) -> list[RawFrame]:
+    raws: list[RawFrame] = []
+    while len(raws) < FRAMES:
+        taken = await source.poll(BATCH)
+        for raw in taken:
             source.done(raw.origin)
-        await source.commit()
+        raws += taken
+    await source.commit()
     return raws
 
 

@@ -1,9 +1,10 @@
-"""Frame topics that are filled by librdkafka, which costs next to nothing beside a daemon, and their results."""
+"""Frame topics that librdkafka fills, which costs next to nothing beside a daemon, and their results."""
 
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Self
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -110,7 +111,7 @@ class Results:
         servers = {"bootstrap.servers": kafka.bootstrap_servers, "group.id": f"{kafka.group_id}-results"}
         self._consumer = Consumer(servers | _QUIET)
 
-    def __enter__(self) -> "Results":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
