@@ -12,7 +12,7 @@ SUBJECTS = {
     "decode": "tests.bench.decode",
     "stages": "tests.bench.stages",
     "pipeline": "tests.bench.pipeline",
-    "serving": "tests.bench.serving",
+    "servers": "tests.bench.servers",
     "training": "tests.bench.training",
 }
 
