@@ -17,7 +17,7 @@ LOCK := $(BIN)/uv pip compile --quiet --upgrade --no-header --no-annotate --gene
 export UV_SYSTEM_CERTS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos lint format bench schemas dashboards pictures lock clean
+.PHONY: help demo test chaos soak lint format bench schemas dashboards pictures lock clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[36mmake %-11s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ test: $(VENV)/installed-dev ## Run all tests; ARGS="-k batcher" picks some
 chaos: $(VENV)/installed-dev ## Run the long form of all fault tests: broker, network, daemons, models, hostile frames
 	STRIPSIGHT_TEST_LONG=1 STRIPSIGHT_TEST_NO_SKIP=docker $(BIN)/pytest --timeout=3600 $(CHAOS) $(ARGS)
 
+soak: $(VENV)/installed-dev ## See that memory stays flat over 100,000 frames, also when cameras come and go
+	STRIPSIGHT_TEST_LONG=1 STRIPSIGHT_TEST_NO_SKIP=docker $(BIN)/pytest --timeout=7200 -s tests/edge/test_memory.py $(ARGS)
+
 lint: $(VENV)/installed-dev ## Check style, types and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -55,7 +58,11 @@ format: $(VENV)/installed-dev ## Format the code and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/installed-dev ## Measure: the daemon against its model alone, side by side
+$(VENV)/installed-bench: pyproject.toml | $(VENV)/installed-dev
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[bench]'
+	@touch $@
+
+bench: $(VENV)/installed-bench ## Measure, side by side; ARGS="--only pipeline,decode --repetitions 5", ARGS=--check
 	$(BIN)/python -m tests.bench $(ARGS)
 
 schemas: $(VENV)/installed ## Write JSON Schema files and the table of settings anew from the code

@@ -1,11 +1,11 @@
 """``stripsight run``: the daemon."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from edge.cli.event_loop import run_service
 from edge.cli.signals import on_hangup, stop_on_signals
 from edge.errors import StripsightError
 from edge.settings import Settings
@@ -77,7 +77,7 @@ def serve(settings: Settings) -> None:
 
     configure_logging(settings.log.level, settings.log.format)
     try:
-        asyncio.run(_serve(settings))
+        run_service(_serve(settings))
     except StripsightError:
         raise
     except Exception:  # noqa: BLE001 - the log is where operators look, whatever it was

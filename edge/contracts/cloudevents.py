@@ -80,9 +80,11 @@ def traceparent_of(headers: Iterable[tuple[str, bytes | None]]) -> str | None:
 def _decode_value(name: str, field: str, value: bytes) -> Any:
     try:
         # Not strict, numbers are read from text; but so would be times, from a number without a unit.
-        decoded = msgspec.convert(value.decode(), _TYPE_OF_FIELD[field], strict=field == "captured_at")
+        given = {_VALUE: value.decode()}
+        decoded = msgspec.convert(given, _READER_OF_FIELD[field], strict=field == "captured_at").value
     except (UnicodeDecodeError, msgspec.ValidationError) as error:
-        raise HeaderError(f"header {name}: {_shown(value)} is not allowed: {error}") from None
+        reason = str(error).removesuffix(f" - at `$.{_VALUE}`")
+        raise HeaderError(f"header {name}: {_shown(value)} is not allowed: {reason}") from None
     if isinstance(decoded, float) and not _is_plain_number(value):
         raise HeaderError(f"header {name}: {_shown(value)} is not a finite decimal number")
     return _in_utc(name, decoded, value) if isinstance(decoded, datetime) else decoded
@@ -108,4 +110,9 @@ def _without_none(annotation: Any) -> Any:
     return next(part for part in annotation.__args__ if part is not type(None))
 
 
-_TYPE_OF_FIELD = {field.name: _without_none(field.type) for field in msgspec.structs.fields(FrameHeaders)}
+# msgspec remembers how to read a struct; an annotated type by itself it takes apart anew for each value.
+_VALUE = "value"
+_READER_OF_FIELD: dict[str, Any] = {
+    field.name: msgspec.defstruct(f"Given_{field.name}", [(_VALUE, _without_none(field.type))])
+    for field in msgspec.structs.fields(FrameHeaders)
+}

@@ -1,6 +1,7 @@
 """What is let into the pipeline, and when: the policy for overload."""
 
 import asyncio
+import contextlib
 from datetime import datetime
 from typing import NamedTuple
 
@@ -86,8 +87,16 @@ class Admission:
         self._memory.give_back(sum(one.decoded_bytes for one in admitted))
 
     async def _take_in(self) -> None:
+        if not self.queue.room:
+            await self._wait_for_room()
         for raw in await self._source.poll(self.queue.room):
             await self._admit(self._decoding.identify(raw))
+
+    async def _wait_for_room(self) -> None:
+        """Wait, but not without looking after the source now and then."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_POLL_S):
+                await self.queue.wait_for_room()
 
     async def _take_in_fresh(self) -> None:
         if self.queue.room:

@@ -37,6 +37,7 @@ class Channel(Generic[Item]):
         self._riders = 0
         self._is_rider = is_rider
         self._queue: asyncio.Queue[Item | _End] = asyncio.Queue(capacity + most_riders)
+        self._taken = asyncio.Event()
 
     def __len__(self) -> int:
         return self._queue.qsize() - self._riders
@@ -50,6 +51,12 @@ class Channel(Generic[Item]):
     def room_for_riders(self) -> int:
         """How many riders can be sent without waiting."""
         return self.most_riders - self._riders
+
+    async def wait_for_room(self) -> None:
+        """Wait until an item that is no rider could be sent without waiting."""
+        while not self.room:
+            self._taken.clear()
+            await self._taken.wait()
 
     async def send(self, item: Item) -> None:
         """Hand an item to the next stage; waits while the channel is full."""
@@ -82,4 +89,5 @@ class Channel(Generic[Item]):
             raise EndOfChannelError
         taken = cast("Item", item)
         self._riders -= self._is_rider(taken)
+        self._taken.set()
         return taken

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import structlog
 
@@ -14,6 +14,7 @@ from edge.pipeline.age_limit import AgeLimit
 from edge.pipeline.decode import decode_image
 from edge.pipeline.identify import Identifier
 from edge.pipeline.work import Work
+from edge.pipeline.worker import Worker
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +32,7 @@ class DecodingStage:
         self._identifier = identifier
         self._max_pixels = max_pixels
         self._age_limit = age_limit
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+        self._worker = Worker("decode", threads=threads)
 
     def identify(self, raw: RawFrame) -> Work:
         """Return what is known of a frame before it is decoded; one that is no frame is failed already."""
@@ -48,12 +49,11 @@ class DecodingStage:
 
     def start(self, work: Work) -> asyncio.Future[Work]:
         """Return the frame's work to come; it never raises a FrameError, the work carries it."""
-        loop = asyncio.get_running_loop()
         if not work.needs_model:
-            done: asyncio.Future[Work] = loop.create_future()
+            done: asyncio.Future[Work] = asyncio.get_running_loop().create_future()
             done.set_result(work)
             return done
-        return loop.run_in_executor(self._pool, self._decode, work)
+        return self._worker.start(partial(self._decode, work))
 
     def decoded_bytes(self, raw: RawFrame) -> int:
         """Return how much memory the frame's pixels will take, as far as its first bytes tell."""
@@ -65,8 +65,8 @@ class DecodingStage:
         return min(pixels, self._max_pixels) * (1 if header.grey else 3)
 
     def close(self) -> None:
-        """End the threads; decoding that has not begun is dropped."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """End the threads, without waiting for what they are at."""
+        self._worker.close()
 
     def _decode(self, work: Work) -> Work:
         started_at = time.perf_counter()

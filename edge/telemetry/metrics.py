@@ -3,6 +3,7 @@
 Labels are bounded: cameras (the first hundred), classes, zones, stages and reasons, never coils or frames.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import get_args
 
@@ -14,6 +15,7 @@ from prometheus_client import (
     Info,
     disable_created_metrics,
 )
+from prometheus_client.metrics import MetricWrapperBase
 
 from edge.contracts.results import SKIP_REASONS, Outcome
 from edge.errors import frame_error_reasons
@@ -181,6 +183,8 @@ class Metrics:
             "process_start_time_seconds", "Unix time at which the daemon started.", registry=self.registry
         )
         self.start_time.set_to_current_time()
+        for metric in vars(self).values():
+            _remember_children(metric)
 
     def camera_labels(self, line: str, camera: str, *, is_known: bool) -> tuple[str, str]:
         """Return the labels ``line`` and ``camera`` of a frame.
@@ -246,3 +250,12 @@ class Metrics:
     def watch_lag(self, lag: Callable[[], Mapping[tuple[str, int], int]]) -> None:
         """Report at each scrape how far the daemon is behind: frames by (topic, partition)."""
         self.registry.register(LagCollector(lag))
+
+
+def _remember_children(metric: object) -> None:
+    """Look series up by a dictionary: ``labels()`` makes text of its arguments under a lock each time.
+
+    As many are remembered as there are, and their labels are bounded.
+    """
+    if isinstance(metric, MetricWrapperBase):
+        metric.labels = functools.cache(metric.labels)  # type: ignore[method-assign]

@@ -9,6 +9,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from edge.training.engine.loader import BatchNumbers, batches
 from edge.training.engine.sources import DataOptions, Share, build_stream, open_sets
 from edge.training.engine.trainer import Trainer
 from edge.training.synthetic.write import StripSettings, write_strip
+from tests.bench.figures import add_ratios, new_table
 
 FRAMES = 24
 WARMUP_ITERATIONS = 2
@@ -89,6 +91,11 @@ CONFIG: dict[str, Any] = {
 }
 
 
+def why_not() -> str | None:
+    """Return why there is nothing to compare with here; None if there is."""
+    return None if find_spec("detectron2") else "Detectron2 is not installed"
+
+
 def measure(repetitions: int) -> dict[str, Any]:
     """Seconds an iteration of each contestant, turn by turn."""
     torch.set_num_threads(1)
@@ -108,19 +115,20 @@ def measure(repetitions: int) -> dict[str, Any]:
         for _ in range(repetitions):
             for name, step in contestants.items():
                 figures[name].append(_seconds(step, TURN_ITERATIONS))
-    ratios = [ours / theirs for ours, theirs in zip(figures["native"], figures["detectron2"], strict=True)]
-    return {"subject": "training, 4 crops of 512 x 256", "seconds_per_iteration": figures, "ratio": ratios}
+    ratios = [theirs / ours for ours, theirs in zip(figures["native"], figures["detectron2"], strict=True)]
+    return {
+        "subject": "training, 4 crops of 512 x 256",
+        "seconds_per_iteration": figures,
+        "ratios": {"native / detectron2, speed": ratios},
+    }
 
 
 def table_of(result: dict[str, Any]) -> Table:
-    """Medians, and the spread of the ratio of native to Detectron2."""
-    table = Table(title=f"{result['subject']}, s/iteration, median", title_justify="left")
-    for name in (*result["seconds_per_iteration"], "native / detectron2", "spread"):
-        table.add_column(name, justify="right")
-    medians = [f"{statistics.median(values):.2f}" for values in result["seconds_per_iteration"].values()]
-    ratios = result["ratio"]
-    spread = f"{min(ratios):.2f} .. {max(ratios):.2f}"
-    table.add_row(*medians, f"{statistics.median(ratios):.2f}", spread)
+    """Medians, and below them the ratio of native to Detectron2 with its spread."""
+    table = new_table(result["subject"], "", "s/iteration")
+    for name, values in result["seconds_per_iteration"].items():
+        table.add_row(name, f"{statistics.median(values):.2f}")
+    add_ratios(table, result["ratios"])
     return table
 
 

@@ -29,11 +29,11 @@ MEBIBYTE = 2**20
 
 FLOOD = 20_000 if LONG else 4000
 
-# A fetch brings 16 MiB of each of two cameras. While its answer is read, Kafka's client holds that three
-# times over (buffer, answer, records) beside the records of the fetch before, and once more while the buffer
-# grows: 160 MiB for a moment. Some 50 decoded frames take 20 MiB, and what lies around is not packed tightly.
-# The flood of the short form is 250 MiB encoded and 1.5 GiB decoded, that of the long form five times that.
-MOST_GROWTH_BYTES = 224 * MEBIBYTE
+# A fetch brings 1 MiB of each of two cameras. While its answer is read, Kafka's client holds that three times
+# over (buffer, answer, records) beside the records of the fetch before: 10 MiB. Some 50 decoded frames take
+# 20 MiB, and what lies around is not packed tightly. The flood of the short form is 250 MiB encoded and
+# 1.5 GiB decoded, that of the long form five times that.
+MOST_GROWTH_BYTES = 96 * MEBIBYTE
 
 AT_ONCE = 100  # frames published together
 

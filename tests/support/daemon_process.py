@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from edge.settings import HttpSettings, Settings
 from tests.support.kafka_broker import free_port
 
-_START_TIMEOUT_S = 60.0
+_START_TIMEOUT_S = 180.0  # on a machine at other work
 _STOP_TIMEOUT_S = 60.0
 
 
@@ -55,6 +55,11 @@ class DaemonProcess:
                 assert await process.wait() == 0
         finally:
             self._kill()
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._running().pid
 
     async def metric(self, name: str, **labels: str) -> float:
         """Return the sum of a metric's samples that carry these labels, as Prometheus would see it now."""

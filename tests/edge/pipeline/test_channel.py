@@ -59,3 +59,15 @@ async def test_riders_take_no_room() -> None:
     assert (len(channel), channel.room, channel.room_for_riders) == (1, 1, 0)
     assert [await channel.receive(), channel.receive_nowait()] == [-1, 1]
     assert (len(channel), channel.room, channel.room_for_riders) == (0, 2, 1)
+
+
+async def test_who_waits_for_room_goes_on_when_an_item_is_taken() -> None:
+    """Where there is room already, nobody waits."""
+    channel: Channel[int] = Channel(1)
+    await channel.wait_for_room()
+    await channel.send(1)
+    waiting = asyncio.create_task(channel.wait_for_room())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    assert await channel.receive() == 1
+    await waiting

@@ -47,6 +47,20 @@ async def test_a_frame_is_identified_and_decoded() -> None:
     assert (work.reference.camera, work.width_px, work.height_px) == ("cam1", 16, 8)
 
 
+async def test_the_decoder_gets_the_bytes_that_kafka_gave(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The very same: between the two, nobody copies them."""
+    seen: list[bytes] = []
+
+    def decode(value: bytes, *_: object, **__: object) -> np.ndarray:
+        seen.append(value)
+        return np.zeros((8, 16), np.uint8)
+
+    monkeypatch.setattr("edge.pipeline.decoding.decode_image", decode)
+    raw = raw_frame()
+    await decoded(raw)
+    assert seen[0] is raw.value
+
+
 async def test_a_corrupt_frame_still_tells_its_size() -> None:
     """What its header says is enough to account for its millimetres."""
     work = await decoded(raw_frame(PNG[:40]))

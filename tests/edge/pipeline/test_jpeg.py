@@ -29,5 +29,5 @@ def test_endless_scans_are_refused_at_once() -> None:
     """Each would walk the whole image again: an hour of work in a frame that Kafka takes."""
     *begin, last = progressive(8000)[:-2].split(SCAN)
     value = SCAN.join([*begin, *100_000 * [last]]) + b"\xff\xd9"
-    with pytest.raises(CorruptImageError, match="100005 scans are more than 100"):
+    with pytest.raises(CorruptImageError, match="more than 100 scans"):
         decode_jpeg(value, grey=True)

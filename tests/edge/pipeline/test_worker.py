@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 import threading
+from functools import partial
 
 import pytest
 
@@ -54,3 +55,18 @@ async def main():
 asyncio.run(main())
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+
+
+async def test_calls_run_side_by_side_in_several_threads() -> None:
+    """Two calls that wait for each other both come to an end."""
+    worker, both = Worker("test", threads=2), threading.Barrier(2)
+    await asyncio.gather(worker.run(lambda: both.wait(10)), worker.run(lambda: both.wait(10)))
+    worker.close()
+
+
+async def test_no_outcome_is_forgotten_however_many_come_at_once() -> None:
+    """The loop is woken once for several, and each reaches its caller."""
+    worker = Worker("test", threads=4)
+    outcomes = await asyncio.gather(*[worker.start(partial(abs, -number)) for number in range(2000)])
+    assert outcomes == list(range(2000))
+    worker.close()
