@@ -11,7 +11,20 @@ from rich.console import Console
 from rich.markup import escape
 
 from edge import __version__
-from edge.cli import camera, config, data, demo, evaluate, inspect, report, run, submit, train, watch
+from edge.cli import (
+    camera,
+    config,
+    data,
+    demo,
+    evaluate,
+    inspect,
+    package,
+    report,
+    run,
+    submit,
+    train,
+    watch,
+)
 from edge.cli.ending import end
 from edge.errors import ConfigurationError, StripsightError
 
@@ -34,6 +47,7 @@ app.command()(train.train)
 app.add_typer(camera.app)
 app.add_typer(config.app)
 app.add_typer(data.app)
+app.add_typer(package.app)
 
 
 def _print_version(wanted: bool) -> None:

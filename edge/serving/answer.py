@@ -1,0 +1,72 @@
+"""What is answered about a frame: its inspection and its defects, or the problem with it."""
+
+from http import HTTPStatus
+
+import msgspec
+
+from edge.contracts.results import Defect, Inspection
+from edge.errors import ContentTypeError, FrameError, InferenceError, ModelMemoryError
+from edge.pipeline.records import defects_of, inspection_of
+from edge.pipeline.work import ServedModel, Work
+
+PROBLEM_TYPE = "urn:stripsight:problem:"
+PROBLEM_CONTENT_TYPE = "application/problem+json"
+
+# Whatever else is wrong with a frame, its sender can mend.
+_STATUS = {
+    ContentTypeError.reason: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    FrameError.reason: HTTPStatus.INTERNAL_SERVER_ERROR,
+    InferenceError.reason: HTTPStatus.INTERNAL_SERVER_ERROR,
+    ModelMemoryError.reason: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+
+class InspectedFrame(msgspec.Struct, frozen=True):
+    """The records that the daemon would publish of a frame."""
+
+    inspection: Inspection
+    """The audit record, of a failed frame too."""
+    defects: list[Defect]
+    """Every defect, the highest score first."""
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is wrong with a request (RFC 9457, problem details)."""
+
+    type: str
+    """``urn:stripsight:problem:`` and the reason."""
+    title: str
+    """The reason in words."""
+    status: int
+    """The HTTP status."""
+    detail: str
+    """What is wrong in this very request."""
+    inspection: Inspection | None = None
+    """The audit record of the frame, where one was taken in."""
+
+
+def inspected(work: Work, model: ServedModel) -> InspectedFrame:
+    """Return the records of a frame that went through the stages."""
+    defects = list(defects_of(work, model))
+    return InspectedFrame(inspection_of(work, len(defects), model.reference), defects)
+
+
+def problem(reason: str, status: HTTPStatus, detail: str, inspection: Inspection | None = None) -> Problem:
+    """Describe a problem."""
+    return Problem(
+        type=f"{PROBLEM_TYPE}{reason}",
+        title=reason.replace("_", " ").capitalize(),
+        status=status,
+        detail=detail,
+        inspection=inspection,
+    )
+
+
+def problem_of(frame: InspectedFrame) -> Problem | None:
+    """Return what was wrong with a frame, or None if it was inspected."""
+    inspection = frame.inspection
+    if inspection.outcome == "inspected":
+        return None
+    reason = inspection.reason or FrameError.reason
+    status = _STATUS.get(reason, HTTPStatus.UNPROCESSABLE_ENTITY)
+    return problem(reason, status, inspection.detail or "", inspection)
