@@ -30,4 +30,4 @@ def main(url: str = URL, keys: Path = Path("key_file.json")) -> str | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:2]))
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else URL))

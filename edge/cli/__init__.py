@@ -21,6 +21,7 @@ from edge.cli import (
     package,
     report,
     run,
+    serve,
     submit,
     train,
     watch,
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 app.command()(demo.demo)
 app.command()(run.run)
+app.command()(serve.serve)
 app.command(name="inspect")(inspect.inspect)
 app.command()(evaluate.evaluate)
 app.command()(report.report)

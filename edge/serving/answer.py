@@ -5,7 +5,17 @@ from http import HTTPStatus
 import msgspec
 
 from edge.contracts.results import Defect, Inspection
-from edge.errors import ContentTypeError, FrameError, InferenceError, ModelMemoryError
+from edge.errors import (
+    ContentTypeError,
+    FrameError,
+    InferenceError,
+    ModelMemoryError,
+    NotReadyError,
+    OverloadedError,
+    RequestTooLargeError,
+    SlowRequestError,
+    StrangerError,
+)
 from edge.pipeline.records import defects_of, inspection_of
 from edge.pipeline.work import ServedModel, Work
 
@@ -14,10 +24,15 @@ PROBLEM_CONTENT_TYPE = "application/problem+json"
 
 # Whatever else is wrong with a frame, its sender can mend.
 _STATUS = {
-    ContentTypeError.reason: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     FrameError.reason: HTTPStatus.INTERNAL_SERVER_ERROR,
     InferenceError.reason: HTTPStatus.INTERNAL_SERVER_ERROR,
     ModelMemoryError.reason: HTTPStatus.INTERNAL_SERVER_ERROR,
+    StrangerError.reason: HTTPStatus.UNAUTHORIZED,
+    RequestTooLargeError.reason: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    ContentTypeError.reason: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    SlowRequestError.reason: HTTPStatus.REQUEST_TIMEOUT,
+    OverloadedError.reason: HTTPStatus.SERVICE_UNAVAILABLE,
+    NotReadyError.reason: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 
@@ -28,6 +43,13 @@ class InspectedFrame(msgspec.Struct, frozen=True):
     """The audit record, of a failed frame too."""
     defects: list[Defect]
     """Every defect, the highest score first."""
+
+
+class InspectedFrames(msgspec.Struct, frozen=True):
+    """What is answered about the images of a form, in their order."""
+
+    results: list[InspectedFrame]
+    """A frame that failed is among them: its inspection says why."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -51,12 +73,12 @@ def inspected(work: Work, model: ServedModel) -> InspectedFrame:
     return InspectedFrame(inspection_of(work, len(defects), model.reference), defects)
 
 
-def problem(reason: str, status: HTTPStatus, detail: str, inspection: Inspection | None = None) -> Problem:
-    """Describe a problem."""
+def problem(reason: str, detail: str, inspection: Inspection | None = None) -> Problem:
+    """Describe a problem by its reason: of a `FrameError` or a `RequestError`."""
     return Problem(
         type=f"{PROBLEM_TYPE}{reason}",
         title=reason.replace("_", " ").capitalize(),
-        status=status,
+        status=_STATUS.get(reason, HTTPStatus.UNPROCESSABLE_ENTITY),
         detail=detail,
         inspection=inspection,
     )
@@ -67,6 +89,4 @@ def problem_of(frame: InspectedFrame) -> Problem | None:
     inspection = frame.inspection
     if inspection.outcome == "inspected":
         return None
-    reason = inspection.reason or FrameError.reason
-    status = _STATUS.get(reason, HTTPStatus.UNPROCESSABLE_ENTITY)
-    return problem(reason, status, inspection.detail or "", inspection)
+    return problem(inspection.reason or FrameError.reason, inspection.detail or "", inspection)

@@ -41,25 +41,24 @@ def raw_frame(
 
     Args:
         image: as encoded.
-        headers: those of the request; what is not said of a frame is passed over.
+        headers: those of the request; of a repeated one the last counts, and what is not said of a frame is
+            passed over.
         content_type: media type of the image, if its sender gave one.
     """
-    said = sorted(
-        (_KAFKA_NAMES[name.lower()], unquote_to_bytes(value))
+    said = {
+        _KAFKA_NAMES[name.lower()]: unquote_to_bytes(value.encode(errors="surrogateescape"))
         for name, value in headers
         if name.lower() in _KAFKA_NAMES
-    )
-    digest = hashlib.sha256(repr(said).encode() + image).digest()
+    }
+    digest = hashlib.sha256(repr(sorted(said.items())).encode() + image).digest()
     offset = int.from_bytes(digest[:_OFFSET_BYTES], "big") >> 1
-    if not any(name == _SEQUENCE for name, _ in said):
-        said.append((_SEQUENCE, b"0"))
     if content_type:
-        said.append((CONTENT_TYPE, content_type.encode()))
+        said[CONTENT_TYPE] = content_type.encode()
     return RawFrame(
         origin=FrameOrigin(CAMERA, 0, offset),
         timestamp_ms=int(time.time() * _MS_PER_S),
         key=CAMERA.encode(),
-        headers=tuple(said),
+        headers=tuple(({_SEQUENCE: b"0"} | said).items()),
         value=image,
     )
 
