@@ -1,5 +1,6 @@
 """What is answered about a frame: its inspection and its defects, or the problem with it."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 import msgspec
@@ -63,8 +64,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The HTTP status."""
     detail: str
     """What is wrong in this very request."""
-    inspection: Inspection | None = None
-    """The audit record of the frame, where one was taken in."""
+    inspections: list[Inspection] = []
+    """The audit records of the frames that were taken in."""
 
 
 def inspected(work: Work, model: ServedModel) -> InspectedFrame:
@@ -73,20 +74,21 @@ def inspected(work: Work, model: ServedModel) -> InspectedFrame:
     return InspectedFrame(inspection_of(work, len(defects), model.reference), defects)
 
 
-def problem(reason: str, detail: str, inspection: Inspection | None = None) -> Problem:
+def problem(reason: str, detail: str, inspections: Sequence[Inspection] = ()) -> Problem:
     """Describe a problem by its reason: of a `FrameError` or a `RequestError`."""
     return Problem(
         type=f"{PROBLEM_TYPE}{reason}",
         title=reason.replace("_", " ").capitalize(),
         status=_STATUS.get(reason, HTTPStatus.UNPROCESSABLE_ENTITY),
         detail=detail,
-        inspection=inspection,
+        inspections=list(inspections),
     )
 
 
-def problem_of(frame: InspectedFrame) -> Problem | None:
-    """Return what was wrong with a frame, or None if it was inspected."""
-    inspection = frame.inspection
-    if inspection.outcome == "inspected":
+def problem_of(frames: Sequence[InspectedFrame]) -> Problem | None:
+    """Return what was wrong with the first frame if none could be inspected, else None."""
+    inspections = [frame.inspection for frame in frames]
+    if any(inspection.outcome == "inspected" for inspection in inspections):
         return None
-    return problem(inspection.reason or FrameError.reason, inspection.detail or "", inspection)
+    first = inspections[0]
+    return problem(first.reason or FrameError.reason, first.detail or "", inspections)

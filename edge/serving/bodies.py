@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from edge.contracts.frame import RawFrame
 from edge.contracts.image_header import JPEG, MONO8, PNG, UNKNOWN
@@ -18,6 +19,9 @@ FORM = "multipart/form-data"
 # file for a form.
 _ALIASES = {"image/jpg": JPEG, "image/pjpeg": JPEG, "": UNKNOWN, "application/x-www-form-urlencoded": UNKNOWN}
 _SHOWN_CHARACTERS = 80
+
+# What aiohttp raises of forms that are none.
+_NO_FORM = (HttpProcessingError, ValueError, LookupError, AssertionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +74,8 @@ async def _parts(
             take_place()
             image = await _bounded(part.read_chunk, limits)
             yield raw_frame(image, [*said, *part.headers.items()], content_type=kind)
-    except (ValueError, LookupError, AssertionError) as error:  # what aiohttp raises of forms that are none
-        raise _bad_form(str(error) or type(error).__name__) from None
+    except _NO_FORM as error:
+        raise _bad_form(_in_one_line(error)) from None
     if not count:
         raise _bad_form("it holds no image")
 
@@ -94,6 +98,10 @@ def _kind(content_type: str) -> str:
             f"content type {said[:_SHOWN_CHARACTERS]!r} is not one of {', '.join(IMAGE_TYPES)}, {FORM}"
         )
     return kind
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _too_large(limits: ServeSettings) -> RequestTooLargeError:

@@ -22,7 +22,7 @@ _REFUSALS = {
     "408": "The body did not come in time.",
     "413": "An image is too large, or there are too many.",
     "415": "The body is neither an image of a type that is decoded, nor a form.",
-    "422": "The image cannot be inspected, a header is wrong, or the form cannot be read.",
+    "422": "No image can be inspected, a header is wrong, or the form cannot be read.",
     "500": "The model failed on the image.",
     "503": "The model is still being loaded, the service is stopping, or too many images wait.",
 }
@@ -87,7 +87,7 @@ def _schema_of(annotation: Any) -> Document:
 
 def _bodies(limits: ServeSettings) -> Document:
     images = {"type": "array", "items": _BINARY, "minItems": 1, "maxItems": limits.max_images}
-    form = {"type": "object", "properties": {"image": images}, "required": ["image"]}
+    form = {"type": "object", "properties": {"image": images}}
     types = f"{JPEG}, {PNG}, {MONO8}"
     return {
         **{kind: {"schema": _BINARY} for kind in IMAGE_TYPES},
@@ -98,7 +98,8 @@ def _bodies(limits: ServeSettings) -> Document:
 def _responses(*, needs_token: bool) -> Document:
     one_or_many = {"anyOf": [_reference(InspectedFrame), _reference(InspectedFrames)]}
     inspected = {
-        "description": "The inspection of the image and its defects; of a form, a list of them.",
+        "description": "The inspection of the image and its defects; of a form, a list of them, in which "
+        "images may have failed alone.",
         "content": {"application/json": {"schema": one_or_many}},
     }
     content = {PROBLEM_CONTENT_TYPE: {"schema": _reference(Problem)}}

@@ -72,7 +72,10 @@ class InspectRoutes:
         return web.json_response(describe(self._limits, needs_token=self._token is not None))
 
     async def inspect(self, request: web.Request) -> web.Response:
-        """Answer with the records of one image, with those of several in a list, or with the problem."""
+        """Answer with the records of one image, with those of several in a list, or with the problem.
+
+        Of several images some may fail; where all do, there is nothing but the problem.
+        """
         places = _Places(self)
         try:
             self._admit(request)
@@ -82,11 +85,9 @@ class InspectRoutes:
             return _refusal(error)
         finally:
             places.give_back()
-        if images.is_form:
-            return _json(InspectedFrames(results))
-        (result,) = results
-        wrong = problem_of(result)
-        return _json(result) if wrong is None else _problem(wrong)
+        if (wrong := problem_of(results)) is not None:
+            return _problem(wrong)
+        return _json(InspectedFrames(results) if images.is_form else results[0])
 
     def take_place(self) -> None:
         """Count an image in.

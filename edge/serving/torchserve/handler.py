@@ -162,7 +162,7 @@ def _content_type(of_part: Mapping[str, Any]) -> str | None:
 
 
 def _answer(frame: InspectedFrame, context: Context, index: int) -> bytes:
-    problem = problem_of(frame)
+    problem = problem_of([frame])
     if problem is None:
         context.set_response_content_type(index, "application/json")
         return msgspec.json.encode(frame)

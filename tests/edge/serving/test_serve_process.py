@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -68,31 +69,17 @@ def test_it_does_what_its_description_says(token: str | None, tmp_path: Path) ->
         )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "POST /v1/inspect" in done.stdout or "1 passed" in done.stdout
+    assert "No issues found" in done.stdout
 
 
 def test_sigterm_answers_what_is_in_hand_and_ends_well() -> None:
     """An image that is at the model when the signal comes is answered, and the exit code is 0."""
     image = encode_grey_jpeg(SyntheticStrip(seed=7).frame(0).image)
-    with served(STRIPSIGHT_MODEL__FAKE_DELAY_MS="500") as (url, process):
-        asking = subprocess.Popen(
-            [sys.executable, "-c", _POST, f"{url}/v1/inspect"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        assert asking.stdin is not None
-        asking.stdin.write(image)
-        asking.stdin.close()
+    with served(STRIPSIGHT_MODEL__FAKE_DELAY_MS="500") as (url, process), ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(ask, f"{url}/v1/inspect", body=image)
         while b'camera="http"' not in ask(f"{url}/metrics").body:
             time.sleep(0.01)
         process.send_signal(signal.SIGTERM)
 
         assert process.wait(_PATIENCE_S) == 0
-        assert asking.stdout is not None
-        assert asking.stdout.read() == b"200"
-        assert asking.wait() == 0
-
-
-_POST = """
-import sys, urllib.request
-asked = urllib.request.Request(sys.argv[1], sys.stdin.buffer.read(), {"Content-Type": "image/jpeg"})
-print(urllib.request.urlopen(asked).status, end="")
-"""
+        assert asking.result().status == 200

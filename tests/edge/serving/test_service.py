@@ -139,6 +139,16 @@ async def test_images_of_a_form_are_answered_in_order_and_a_bad_one_alone(
     assert corrupt.defects == []
 
 
+async def test_a_form_of_which_no_image_can_be_inspected_is_a_problem(
+    service: Service, client: aiohttp.ClientSession
+) -> None:
+    """The status is that of the first image, and the records of all are there."""
+    status, problem = await refused(client, service, form(picture()[:60], b""))
+
+    assert (status, problem.title) == (422, "Corrupt image")
+    assert [inspection.reason for inspection in problem.inspections] == ["corrupt_image", "empty"]
+
+
 async def test_headers_tell_where_on_the_strip_an_image_lies(
     service: Service, client: aiohttp.ClientSession
 ) -> None:
@@ -199,6 +209,12 @@ async def test_more_images_than_may_wait_are_refused(client: aiohttp.ClientSessi
         (bytes(20_001), {"Content-Type": "image/png"}, 413, "too_large"),
         (bytes(100), {"Content-Type": "image/x-mono8"}, 422, "bad_size"),
         (b"--x\r\n\r\n", {"Content-Type": "multipart/form-data; boundary=x"}, 422, "malformed_request"),
+        (
+            b"--x\r\na\0b: c\r\n\r\n",
+            {"Content-Type": "multipart/form-data; boundary=x"},
+            422,
+            "malformed_request",
+        ),
         (b"x", {"Content-Type": "multipart/form-data"}, 422, "malformed_request"),
         (b"--x--\r\n", {"Content-Type": "multipart/form-data; boundary=x"}, 422, "malformed_request"),
     ],

@@ -110,7 +110,7 @@ def test_a_corrupt_frame_fails_alone_in_its_batch(torchserve: TorchServe, frames
     assert max(answer.json["inspection"]["times"]["batch"] for answer in answers) > 1
     assert (bad.status, bad.headers["content-type"]) == (422, "application/problem+json")
     assert bad.json["type"] == "urn:stripsight:problem:corrupt_image"
-    assert bad.json["inspection"]["outcome"] == "failed"
+    assert bad.json["inspections"][0]["outcome"] == "failed"
 
 
 def test_headers_tell_where_on_the_strip_a_frame_lies(torchserve: TorchServe, frames: Path) -> None:
