@@ -18,6 +18,7 @@ from edge.cli import (
     demo,
     evaluate,
     inspect,
+    model,
     package,
     report,
     run,
@@ -49,6 +50,7 @@ app.command()(train.train)
 app.add_typer(camera.app)
 app.add_typer(config.app)
 app.add_typer(data.app)
+app.add_typer(model.app)
 app.add_typer(package.app)
 
 
