@@ -5,16 +5,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from edge.training.synthetic import SyntheticStrip
 from producers.synthetic import encode_grey_jpeg
-from tests.support.kafka_broker import free_port
+from tests.support.serve_process import served
 from tests.support.torchserve import ask
 
 SUPPORT = Path(__file__).resolve().parents[2] / "support"
@@ -22,39 +20,11 @@ TOKEN = "a-token-of-16-or-more"  # noqa: S105 # the one that the tests show
 _PATIENCE_S = 60.0
 
 
-@contextmanager
-def served(**environment: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Address and process, from ready on; killed at the end, should it still be there."""
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "edge.cli", "serve", "--http-port", str(port), "--runtime", "fake"],
-        env=os.environ | environment,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        ends_at = time.monotonic() + _PATIENCE_S
-        while not _is_ready(f"http://127.0.0.1:{port}/readyz"):
-            assert process.poll() is None, "it has ended by itself"
-            assert time.monotonic() < ends_at, "it does not get ready"
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}", process
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _is_ready(url: str) -> bool:
-    try:
-        return ask(url).status == 200
-    except OSError:
-        return False
-
-
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("token", [None, TOKEN])
 def test_it_does_what_its_description_says(token: str | None, tmp_path: Path) -> None:
     """Schemathesis asks it hundreds of things, right and wrong: every answer is one that is described."""
-    with served(**({"STRIPSIGHT_HTTP__TOKEN": token} if token else {})) as (url, _):
+    with served("--runtime", "fake", **({"STRIPSIGHT_HTTP__TOKEN": token} if token else {})) as (url, _):
         command = [sys.executable, "-m", "schemathesis.cli", "--config-file", SUPPORT / "schemathesis.toml"]
         command += ["run", f"{url}/openapi.json", "--phases", "examples,coverage,fuzzing"]
         command += ["--max-examples", "100", "--seed", "1", "--no-color", "--workers", "1"]
@@ -75,7 +45,10 @@ def test_it_does_what_its_description_says(token: str | None, tmp_path: Path) ->
 def test_sigterm_answers_what_is_in_hand_and_ends_well() -> None:
     """An image that is at the model when the signal comes is answered, and the exit code is 0."""
     image = encode_grey_jpeg(SyntheticStrip(seed=7).frame(0).image)
-    with served(STRIPSIGHT_MODEL__FAKE_DELAY_MS="500") as (url, process), ThreadPoolExecutor(1) as pool:
+    with (
+        served("--runtime", "fake", STRIPSIGHT_MODEL__FAKE_DELAY_MS="500") as (url, process),
+        ThreadPoolExecutor(1) as pool,
+    ):
         asking = pool.submit(ask, f"{url}/v1/inspect", body=image)
         while b'camera="http"' not in ask(f"{url}/metrics").body:
             time.sleep(0.01)
