@@ -79,6 +79,7 @@ lock: $(BIN)/uv ## Choose the versions of libraries that the image has anew, fro
 	$(LOCK) --extra gpu --extra otel --constraint $(LOCKS)/torch.in pyproject.toml --output-file $(LOCKS)/runtime.txt
 	$(LOCK) --constraint $(LOCKS)/runtime.txt $(LOCKS)/torch.in --output-file $(LOCKS)/torch.txt
 	$(LOCK) $(LOCKS)/build.in --output-file $(LOCKS)/build.txt
+	$(LOCK) --constraint $(LOCKS)/runtime.txt $(LOCKS)/torchserve.in --output-file $(LOCKS)/torchserve.txt
 
 clean: ## Remove what was installed and built
 	rm -rf $(VENV) build dist *.egg-info

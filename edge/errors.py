@@ -26,6 +26,14 @@ StripsightError
 ├── ExchangeError               the model was not exchanged; the one before looks on
 │   ├── ExchangeBusyError           another exchange is under way, or the first model still loads; retriable
 │   └── ModelRefusedError           the new model cannot be served; the message says why
+├── RequestError                a request over HTTP that is not taken; its reason labels the problem
+│   ├── StrangerError               reason "unauthorized"
+│   ├── RequestTooLargeError        reason "too_large"
+│   ├── RequestTypeError            reason "unsupported_content_type"
+│   ├── MalformedRequestError       reason "malformed_request"
+│   ├── SlowRequestError            reason "too_slow"
+│   ├── OverloadedError             reason "overloaded"; retriable
+│   └── NotReadyError               reason "not_ready"; retriable
 ├── TrainingDivergedError       the loss is not finite; the message names iteration and frames
 ├── BrokenModelError            the model fails on everything; the daemon ends, its frames uncommitted
 ├── StalledModelError           the model is at one batch for too long; the daemon ends likewise
@@ -182,6 +190,56 @@ class ExchangeBusyError(ExchangeError):
 
 class ModelRefusedError(ExchangeError):
     """The new model cannot be served; the message says why."""
+
+
+class RequestError(StripsightError):
+    """A request over HTTP is not taken; ``reason`` labels the problem that is answered."""
+
+    reason: ClassVar[str] = "refused"
+
+
+class StrangerError(RequestError):
+    """The request does not show the bearer token."""
+
+    reason = "unauthorized"
+
+
+class RequestTooLargeError(RequestError):
+    """An image is larger than the limit, or there are more of them; the message names the setting."""
+
+    reason = "too_large"
+
+
+class RequestTypeError(RequestError):
+    """The body is said to be something else than an image, or a form of images."""
+
+    reason = "unsupported_content_type"
+
+
+class MalformedRequestError(RequestError):
+    """The body is not the form that it says it is."""
+
+    reason = "malformed_request"
+
+
+class SlowRequestError(RequestError):
+    """The body takes longer to come than any may."""
+
+    reason = "too_slow"
+
+
+class OverloadedError(RequestError):
+    """As many images as may wait are waiting already."""
+
+    reason = "overloaded"
+    retriable = True
+
+
+class NotReadyError(RequestError):
+    """The model is still being loaded, or the service is stopping."""
+
+    reason = "not_ready"
+    retriable = True
 
 
 class TrainingDivergedError(StripsightError):

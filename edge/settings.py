@@ -369,6 +369,15 @@ class HttpSettings(_Section):
     )
 
 
+class ServeSettings(_Section):
+    """Frames over HTTP, which `stripsight serve` takes."""
+
+    max_images: PositiveInt = Field(default=16, description="stripsight serve: images of a request at most")
+    max_image_bytes: PositiveInt = Field(
+        default=16 * MEBIBYTE, description="stripsight serve: largest image, in bytes as encoded"
+    )
+
+
 class LogSettings(_Section):
     """The log, on standard error."""
 
@@ -423,6 +432,7 @@ class Settings(_Section):
     pipeline: PipelineSettings = PipelineSettings()
     model: ModelSettings = ModelSettings()
     http: HttpSettings = HttpSettings()
+    serve: ServeSettings = ServeSettings()
     log: LogSettings = LogSettings()
     tracing: TracingSettings = TracingSettings()
     cameras: dict[Name, CameraSettings] = Field(default_factory=dict, description="by camera id")

@@ -11,7 +11,22 @@ from rich.console import Console
 from rich.markup import escape
 
 from edge import __version__
-from edge.cli import camera, config, data, demo, evaluate, inspect, report, run, submit, train, watch
+from edge.cli import (
+    camera,
+    config,
+    data,
+    demo,
+    evaluate,
+    inspect,
+    model,
+    package,
+    report,
+    run,
+    serve,
+    submit,
+    train,
+    watch,
+)
 from edge.cli.ending import end
 from edge.errors import ConfigurationError, StripsightError
 
@@ -25,6 +40,7 @@ app = typer.Typer(
 )
 app.command()(demo.demo)
 app.command()(run.run)
+app.command()(serve.serve)
 app.command(name="inspect")(inspect.inspect)
 app.command()(evaluate.evaluate)
 app.command()(report.report)
@@ -34,6 +50,8 @@ app.command()(train.train)
 app.add_typer(camera.app)
 app.add_typer(config.app)
 app.add_typer(data.app)
+app.add_typer(model.app)
+app.add_typer(package.app)
 
 
 def _print_version(wanted: bool) -> None:

@@ -5,14 +5,10 @@ from typing import Annotated
 
 import typer
 
-from edge.cli.event_loop import run_service
-from edge.cli.signals import on_hangup, stop_on_signals
-from edge.errors import StripsightError
+from edge.cli.until_signal import run_until_signal
 from edge.settings import Settings
 
 Flag = typer.Option
-
-UNEXPECTED_FAILURE = 1  # exit code
 
 
 def run(
@@ -65,29 +61,12 @@ def run(
 
 
 def serve(settings: Settings) -> None:
-    """Run the daemon until a signal comes; what nobody foresaw ends it with a line of the log.
+    """Run the daemon until a signal comes.
 
     Raises:
         StripsightError: what the operator can mend.
         typer.Exit: the daemon failed otherwise.
     """
-    import structlog
-
-    from edge.telemetry.logging import configure_logging
-
-    configure_logging(settings.log.level, settings.log.format)
-    try:
-        run_service(_serve(settings))
-    except StripsightError:
-        raise
-    except Exception:  # noqa: BLE001 - the log is where operators look, whatever it was
-        structlog.get_logger(__name__).exception("the daemon failed")
-        raise typer.Exit(UNEXPECTED_FAILURE) from None
-
-
-async def _serve(settings: Settings) -> None:
     from edge.daemon import Daemon
 
-    daemon = Daemon(settings)
-    with stop_on_signals() as stop, on_hangup(daemon.exchange_asked.set):
-        await daemon.run(stop)
+    run_until_signal(settings.log, lambda: Daemon(settings))

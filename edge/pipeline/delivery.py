@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import structlog
 from msgspec import structs
@@ -13,10 +12,11 @@ from edge.bus.record import FrameResults, Record
 from edge.bus.sinks import Sink
 from edge.contracts.encoding import encode_record
 from edge.contracts.frame import FrameOrigin, Headers
-from edge.contracts.results import Defect, Inspection, ModelReference
-from edge.pipeline.locate import locate_defects, strip_shown
+from edge.contracts.results import Defect, Inspection
+from edge.pipeline.counting import count_batch, count_frame
+from edge.pipeline.records import defects_of, inspection_of
 from edge.pipeline.tracing import BatchTrace
-from edge.pipeline.work import Batch, ServedModel, Work
+from edge.pipeline.work import Batch, Work
 from edge.settings import KafkaSettings
 from edge.telemetry.metrics import Metrics
 from edge.telemetry.tracing import Tracer
@@ -50,9 +50,9 @@ class DeliveryStage:
             PublishError: the broker refuses a record for good; none of the batch's frames counts as done.
         """
         batch = _with_each_frame_once(batch)
-        defects = [list(self._defects(work, batch.model)) for work in batch.works]
+        defects = [list(defects_of(work, batch.model)) for work in batch.works]
         inspections = [
-            self._inspection(work, len(found), batch.model.reference)
+            inspection_of(work, len(found), batch.model.reference)
             for work, found in zip(batch.works, defects, strict=True)
         ]
         trace = BatchTrace(self._tracer, batch, [len(found) for found in defects])
@@ -69,31 +69,6 @@ class DeliveryStage:
         trace.end(delivered)
         self._count(batch, defects, inspections, publish_s, delivered)
         _log_batch(batch, defects, inspections, publish_s, delivered)
-
-    def _defects(self, work: Work, model: ServedModel) -> Iterator[Defect]:
-        if work.detections is not None and work.metadata is not None:
-            yield from locate_defects(
-                work.detections, work.metadata, work.reference, model.reference, model.class_names
-            )
-
-    def _inspection(self, work: Work, defects: int, model: ModelReference) -> Inspection:
-        strip = None
-        if work.metadata is not None and work.width_px and work.height_px:
-            strip = strip_shown(work.width_px, work.height_px, work.metadata)
-        return Inspection(
-            id=work.reference.id,
-            frame=work.reference,
-            outcome=work.outcome,
-            reason=work.reason,
-            detail=work.detail,
-            inspected_at=datetime.now(UTC),
-            times=work.times(),
-            defects=defects,
-            width_px=work.width_px,
-            height_px=work.height_px,
-            strip_mm=strip,
-            model=model if work.needs_model else None,
-        )
 
     def _records(
         self, work: Work, defects: Iterable[Defect], inspection: Inspection, headers: Headers
@@ -113,32 +88,13 @@ class DeliveryStage:
         publish_s: float,
         delivered: frozenset[FrameOrigin],
     ) -> None:
-        metrics, now = self._metrics, datetime.now(UTC)
-        if frames := sum(work.skipped is None for work in batch.works):
-            metrics.batch_frames.observe(frames)
-            metrics.stage_seconds.labels("infer").observe(batch.infer_s)
+        metrics = self._metrics
+        count_batch(metrics, batch.works, batch.infer_s)
         metrics.stage_seconds.labels("publish").observe(publish_s)
         for work, found, inspection in zip(batch.works, defects, inspections, strict=True):
             if work.raw.origin not in delivered:
                 continue  # its partition was given up: who has it now counts it
-            reference, is_known = work.reference, work.metadata is not None
-            who = metrics.camera_labels(reference.line, reference.camera, is_known=is_known)
-            metrics.frames.labels(*who, inspection.outcome).inc()
-            if inspection.strip_mm is not None:
-                length_mm = inspection.strip_mm.y1 - inspection.strip_mm.y0
-                metrics.strip_meters.labels(*who, inspection.outcome).inc(length_mm / 1000)
-                if work.skipped is not None:
-                    metrics.skipped_strip_meters.labels(*who, work.skipped.reason).inc(length_mm / 1000)
-            if work.skipped is not None:
-                metrics.skipped_frames.labels(*who, work.skipped.reason).inc()
-                continue  # the histograms tell of frames that were looked at
-            metrics.stage_seconds.labels("decode").observe(work.decode_s)
-            metrics.stage_seconds.labels("wait").observe(work.wait_s)
-            age_s = (now - work.reference.captured_at).total_seconds()
-            metrics.frame_done(who, max(age_s, 0.0), objective_s=self._objective_s)
-            metrics.expect_defects(who, batch.model.class_names)
-            for defect in found:
-                metrics.defect_found(who, defect.class_name, (defect.box_mm.x0 + defect.box_mm.x1) / 2)
+            count_frame(metrics, work, found, inspection, batch.model, objective_s=self._objective_s)
             if work.error is not None:
                 metrics.dead_letters.labels(work.error.reason).inc()
 

@@ -1,11 +1,12 @@
 """Metrics, health and the model over HTTP: ``/metrics``, ``/healthz``, ``/readyz``, ``/model``."""
 
 import errno
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from pydantic import SecretStr
@@ -30,11 +31,20 @@ _INDEX = {
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+class Page(NamedTuple):
+    """A page that somebody else answers for, and what the index says about it."""
+
+    method: str
+    path: str
+    handler: Handler
+    about: str
+
+
 class HttpServer:
     """Serves a metrics registry, health checks and the model while its context is open.
 
     Port 0 takes any free port; ``port`` and ``url`` tell the one that was taken. What changes anything needs
-    the ``token``, and is off without one.
+    the ``token``, and is off without one. ``more`` are pages that are served beside these.
     """
 
     def __init__(
@@ -46,12 +56,15 @@ class HttpServer:
         *,
         model: ModelControl,
         token: SecretStr | None = None,
+        more: Sequence[Page] = (),
     ) -> None:
         self.host = host
         self.port = port
         self._registry = registry
         self._health = health
         self._model = ModelRoutes(model, token)
+        self._more = more
+        self._index = _INDEX | {page.path: page.about for page in more}
         self._runner = web.AppRunner(
             self._application(), access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT_S
         )
@@ -86,14 +99,21 @@ class HttpServer:
         await self._runner.cleanup()
 
     def _application(self) -> web.Application:
-        application = web.Application(middlewares=[_errors_as_json], client_max_size=_LARGEST_BODY_BYTES)
-        application.router.add_get("/", _index)
+        application = web.Application(
+            middlewares=[_errors_as_json(list(self._index))], client_max_size=_LARGEST_BODY_BYTES
+        )
+        application.router.add_get("/", self._root)
         application.router.add_get("/metrics", self._metrics)
         application.router.add_get("/healthz", self._healthz)
         application.router.add_get("/readyz", self._readyz)
         application.router.add_get("/model", self._model.get)
         application.router.add_post("/model", self._model.post)
+        for page in self._more:
+            application.router.add_route(page.method, page.path, page.handler)
         return application
+
+    async def _root(self, _: web.Request) -> web.Response:
+        return web.json_response(self._index)
 
     async def _metrics(self, request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
@@ -109,10 +129,6 @@ class HttpServer:
         return _health_response(self._health.readiness(), "ready")
 
 
-async def _index(_: web.Request) -> web.Response:
-    return web.json_response(_INDEX)
-
-
 def _health_response(report: Report, good: str) -> web.Response:
     body = {
         "status": good if report.ok else f"not {good}",
@@ -123,14 +139,17 @@ def _health_response(report: Report, good: str) -> web.Response:
     return web.json_response(body, status=200 if report.ok else 503, headers={"Cache-Control": "no-store"})
 
 
-@web.middleware
-async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except web.HTTPClientError as error:
-        headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
-        body = {"error": error.reason, "paths": list(_INDEX)}
-        return web.json_response(body, status=error.status, headers=headers)
+def _errors_as_json(paths: Sequence[str]) -> Middleware:
+    @web.middleware
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPClientError as error:
+            headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+            body = {"error": error.reason, "paths": paths}
+            return web.json_response(body, status=error.status, headers=headers)
+
+    return answer
 
 
 def _listen_error(host: str, port: int, error: OSError) -> PortInUseError | SettingsError:

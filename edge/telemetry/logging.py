@@ -58,6 +58,19 @@ def configure_logging(level: Level = "info", format: Format = "auto") -> None:  
     )
 
 
+def join_logging(level: Level = "info") -> None:
+    """Hand our events on as JSON lines to the logging that the process has: it is somebody else's.
+
+    Args:
+        level: the least severe that is handed on.
+    """
+    structlog.configure(
+        processors=[*_shared_processors(), *_renderers(as_json=True)],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+    )
+
+
 def mask_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Mask the values of keys that sound like secrets, and SecretStr wherever it stands."""
     return {key: _masked(key, value) for key, value in event.items()}

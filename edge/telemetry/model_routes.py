@@ -1,22 +1,17 @@
 """The model over HTTP: ``GET /model`` tells which one serves, ``POST /model`` exchanges it."""
 
-import hmac
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Protocol
 
 import msgspec
-import structlog
 from aiohttp import web
 from pydantic import SecretStr
 
 from edge.contracts.results import ModelReference
 from edge.errors import ExchangeBusyError, ModelRefusedError
-
-log = structlog.get_logger(__name__)
-
-_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="stripsight"'}
+from edge.telemetry.bearer import CHALLENGE, why_stranger
 
 
 class Exchanged(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,17 +85,8 @@ class ModelRoutes:
             return refusal(
                 HTTPStatus.FORBIDDEN, "http.token is not set: without one nothing can be changed over HTTP"
             )
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
-            return refusal(
-                HTTPStatus.UNAUTHORIZED, "a bearer token is needed: that of http.token", _CHALLENGE
-            )
-        if not hmac.compare_digest(
-            given.strip().encode(errors="surrogateescape"), self._token.get_secret_value().encode()
-        ):
-            log.warning("wrong token", path=request.path, remote=request.remote)
-            return refusal(HTTPStatus.UNAUTHORIZED, "the bearer token is not that of http.token", _CHALLENGE)
-        return None
+        why = why_stranger(request, self._token)
+        return None if why is None else refusal(HTTPStatus.UNAUTHORIZED, why, CHALLENGE)
 
 
 def refusal(status: HTTPStatus, error: str, headers: Mapping[str, str] | None = None) -> web.Response:

@@ -20,7 +20,7 @@ from tests.support.compose import ROOT, Compose, why_no_compose
 
 DEPLOY = ROOT / "deploy"
 FILES = ["docker-compose.yml", "deploy/existing-kafka.yml"]
-LOCKS = ["torch.txt", "runtime.txt", "build.txt"]
+LOCKS = ["torch.txt", "runtime.txt", "build.txt", "torchserve.txt"]
 _PINNED = re.compile(r"^[a-z/]+:v?\d+\.\d+\.\d+$")
 _LOCKED = re.compile(r"^([A-Za-z0-9._-]+)==(\S+) \\$", re.MULTILINE)
 
@@ -59,6 +59,7 @@ def test_the_services_are_those_that_the_documents_speak_of(services: dict[str, 
     """Compose takes the file, with every profile."""
     assert set(services) == {
         "kafka", "kafka-topics", "edge", "edge-gpu", "camera", "prometheus", "alertmanager", "grafana",
+        "torchserve",
     }  # fmt: skip
 
 
@@ -181,6 +182,18 @@ def test_libraries_are_locked_as_the_project_asks_for_them() -> None:
         assert requirement.specifier.contains(locked[canonicalize_name(requirement.name)]), requirement
     torch = locked_versions("torch.txt")
     assert {name: locked[name] for name in torch} == torch, "the layers disagree"
+
+
+def test_torchserve_is_locked_to_what_its_layer_finds() -> None:
+    """Its libraries are those of the extra, and what it shares with the daemon has the daemon's versions."""
+    torchserve, runtime = locked_versions("torchserve.txt"), locked_versions("runtime.txt")
+    shared = torchserve.keys() & runtime.keys()
+    assert {name: torchserve[name] for name in shared} == {name: runtime[name] for name in shared}
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"][
+        "torchserve"
+    ]
+    (wanted,) = [each for each in map(Requirement, extra) if each.name == "torchserve"]
+    assert wanted.specifier.contains(torchserve["torchserve"])
 
 
 @pytest.mark.parametrize("lock", LOCKS)

@@ -12,7 +12,10 @@ from typing import Any
 from tests.support.kafka_broker import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-_PORTS = ("KAFKA_PORT", "STRIPSIGHT_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT", "GRAFANA_PORT")
+_PORTS = (
+    *("KAFKA_PORT", "STRIPSIGHT_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT", "GRAFANA_PORT"),
+    *("TORCHSERVE_PORT", "TORCHSERVE_METRICS_PORT"),
+)
 
 
 def docker(*arguments: str, timeout_s: float = 30) -> str:
@@ -91,6 +94,7 @@ class Compose:
             **inherited,
             "COMPOSE_PROFILES": self.profiles,
             "STRIPSIGHT_IMAGE": "stripsight:test",
+            "TORCHSERVE_IMAGE": "stripsight-torchserve:test",
             "GRAFANA_ADMIN_PASSWORD": "of-this-test",
             **{name: str(port) for name, port in self.ports.items()},
             **self.environment,

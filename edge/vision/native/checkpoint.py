@@ -20,7 +20,15 @@ MAX_NAMED_DIFFERENCES = 8
 
 
 def read_weights(file: Path) -> dict[str, Tensor]:
-    """Read weights with float32 values.
+    """Read weights with float32 values; formats and errors as of ``read_state``."""
+    return {
+        name: value.float() if value.is_floating_point() else value
+        for name, value in read_state(file).items()
+    }
+
+
+def read_state(file: Path) -> dict[str, Tensor]:
+    """Read weights as they are stored.
 
     Formats: ``.safetensors``, ``.pth`` (a state dict, or ``{"model": state dict}``), and ``.pkl`` as
     Detectron2's model zoo has it.
@@ -35,7 +43,7 @@ def read_weights(file: Path) -> dict[str, Tensor]:
             raise ModelFileError(f"{file}: {name} is a {type(value).__name__}, not a tensor")
         if value.is_floating_point() and not value.isfinite().all():
             raise ModelFileError(f"{file}: {name} holds values that are not finite")
-    return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+    return state
 
 
 def load_weights(model: nn.Module, weights: dict[str, Tensor], *, source: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from edge.settings import MASK, KafkaSettings
-from edge.telemetry.logging import configure_logging, mask_secrets
+from edge.telemetry.logging import configure_logging, join_logging, mask_secrets
 
 SECRET = "hunter2"  # noqa: S105 # it is what must not show
 
@@ -222,3 +222,19 @@ def test_setting_up_again_replaces_the_first(stderr: Callable[[], str]) -> None:
     configure_logging("info", "json")
     structlog.get_logger("x").info("once")
     assert len(stderr().splitlines()) == 1
+
+
+def test_somebody_elses_logging_is_joined_and_not_changed(caplog: pytest.LogCaptureFixture) -> None:
+    """Our events go through the handlers that are there, as JSON lines with secrets masked."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+
+    join_logging("warning")
+    log = structlog.get_logger("edge.somewhere")
+    log.info("too little")
+    log.warning("something", token=SECRET)
+
+    assert (root.handlers, root.level) == (handlers, level)
+    (line,) = [json.loads(record.getMessage()) for record in caplog.records]
+    assert (line["event"], line["level"], line["logger"]) == ("something", "warning", "edge.somewhere")
+    assert line["token"] == MASK
