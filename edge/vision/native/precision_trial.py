@@ -13,7 +13,7 @@ from edge.vision.native.precision import FLOAT32, cast, describe, parts_of
 from edge.vision.native.rcnn import GeneralizedRCNN
 
 # A part loses digits only where that pays: it must become quicker by this factor.
-WORTHWHILE = 1.2
+WORTHWHILE = 1.1
 # The best of several turns counts, for whatever else the machine does only ever slows one down.
 TURNS = 3
 # What parts are measured with: a frame of (height, width) px, and boxes; of masks there are few on most frames.

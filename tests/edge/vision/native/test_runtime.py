@@ -171,7 +171,7 @@ def test_a_missing_model_is_named(tmp_path: Path) -> None:
         ({"device": "abacus"}, "device: 'abacus' cannot be used here"),
         ({"device": "cuda:99"}, "device: 'cuda:99' cannot be used here"),
         ({"device": "meta"}, "device: 'meta' cannot be used here"),
-        ({"precision": "int3"}, "precision: 'int3' is unknown; allowed: float32, bfloat16, float16"),
+        ({"precision": "int3"}, "precision: 'int3' is unknown; allowed: auto, float32, bfloat16, float16"),
     ],
 )
 def test_a_wrong_setting_is_named_before_anything_is_loaded(
