@@ -33,6 +33,7 @@ from edge.settings import ModelSettings, PipelineSettings
 from edge.training.synthetic import SyntheticStrip
 from edge.vision.runtime import Runtime
 from producers.synthetic import encode_grey_jpeg
+from tests.bench import model as model_alone
 from tests.bench import training
 
 CAMERAS = 2
@@ -139,15 +140,24 @@ def main() -> None:
         for number in range(DISTINCT_FRAMES):
             (folder / f"{number:02d}.jpg").write_bytes(encode_grey_jpeg(strip.frame(number).image))
         results = [measure(subject, folder, arguments.repetitions) for subject in SUBJECTS]
+    alone = model_alone.measure(arguments.repetitions)
     trained = training.measure(arguments.repetitions) if find_spec("detectron2") else None
     machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
     versions = {package: version(package) for package in PACKAGES} | {"python": platform.python_version()}
     arguments.json.write_text(
         json.dumps(
-            {"machine": machine, "versions": versions, "results": results, "training": trained}, indent=2
+            {
+                "machine": machine,
+                "versions": versions,
+                "results": results,
+                "model": alone,
+                "training": trained,
+            },
+            indent=2,
         )
     )
     Console().print(table_of(results))
+    Console().print(model_alone.table_of(alone))
     if trained is not None:
         Console().print(training.table_of(trained))
 

@@ -35,7 +35,9 @@ def choose_precision(model: GeneralizedRCNN) -> str:
         cast(after, lower)
         seconds, seconds_lower = _best_seconds(before, after, given, _clock(device))
         chosen[name] = lower if seconds > WORTHWHILE * seconds_lower else FLOAT32
-        if chosen[name] != FLOAT32:
+        if chosen[name] == FLOAT32:
+            cast(before, FLOAT32)  # the part before it may not be
+        else:
             model.set_submodule(name, after)
         told[name.rpartition(".")[2]] = f"{1e3 * seconds:.1f} ms, {lower} {1e3 * seconds_lower:.1f} ms"
     log.info("precision chosen", precision=describe(chosen), **told)
