@@ -1,7 +1,7 @@
 """The model alone: ours in each precision, Detectron2 and torchvision, on the same frames of 1600 x 256 px.
 
-Contestants take turns in one process, so that whatever else the machine does meets all of them; ratios are taken
-within each turn. CPU time is this process's: it also counts where a contestant leaves cores idle or waits.
+Contestants take turns in one process, so that whatever else the machine does meets all of them; ratios are
+taken within each turn. CPU time is that of all threads: less of it than cores would give tells of idle cores.
 """
 
 import itertools
@@ -98,7 +98,8 @@ def _turns(
     contestants: dict[str, Contestant], frames: Sequence[Image], batch: int, calls: int, repetitions: int
 ) -> dict[str, dict[str, list[float]]]:
     figures: dict[str, dict[str, list[float]]] = {
-        name: {"frames_per_s": [], "cpu_ms_per_frame": [], "call_ms": [], "peak_mb": []} for name in contestants
+        name: {"frames_per_s": [], "cpu_ms_per_frame": [], "call_ms": [], "peak_mb": []}
+        for name in contestants
     }
     endless = itertools.cycle(frames)
     batches = [list(itertools.islice(endless, batch)) for _ in range(calls)]
@@ -110,7 +111,9 @@ def _turns(
     return figures
 
 
-def _turn(contestant: Contestant, batches: Sequence[Sequence[Image]], figures: dict[str, list[float]]) -> None:
+def _turn(
+    contestant: Contestant, batches: Sequence[Sequence[Image]], figures: dict[str, list[float]]
+) -> None:
     """Let one contestant see all batches, and add what it took to its figures."""
     seconds = []
     cpu = time.process_time()

@@ -32,8 +32,8 @@ class BoxHead(nn.Sequential):
     def flatten_by_convolution(self) -> None:
         """Make the first fully connected layer a convolution with a single place; for inference on a CPU.
 
-        Then cells need not be copied from channels-last into rows, and oneDNN, which multiplies a fifth quicker
-        than the library behind torch's linear layers does on AMD's processors, gets to multiply.
+        Cells need not be copied from channels-last into rows then, and it is oneDNN that multiplies, a fifth
+        quicker on AMD's processors than what is behind torch's linear layers.
         """
         if "fc1" not in self._modules:
             return

@@ -17,9 +17,9 @@ CANONICAL_LEVEL = 4
 class BoxPooler(nn.Module):
     """Cuts boxes out of feature maps; ``strides`` are those of the maps, each twice the one before.
 
-    ``sampling_ratio`` 0 samples as densely as each box needs. ``aligned`` is Detectron2's ROIAlignV2. Learning, and
-    whatever runs on a GPU, uses torchvision's operator, which has gradients; inference on a CPU uses ours, which
-    is ten times faster there.
+    ``sampling_ratio`` 0 samples as densely as each box needs. ``aligned`` is Detectron2's ROIAlignV2.
+    Learning, and whatever runs on a GPU, uses torchvision's operator; inference on a CPU uses ours, which takes
+    a tenth of its time for the thousand boxes of a classic config.
     """
 
     def __init__(
@@ -41,11 +41,13 @@ class BoxPooler(nn.Module):
             boxes: for each of the N images (Ri, 4) px of the model's input.
 
         Returns:
-            (sum of Ri, C, resolution, resolution), image after image: of the features' type and channels-last in
-            inference on a CPU, else float32.
+            (sum of Ri, C, resolution, resolution), image after image: in inference on a CPU of the features'
+            type and channels-last, else float32.
         """
         rois = _with_image_index(boxes)
-        levels = self.levels(rois[:, 1:]) if len(features) > 1 else rois.new_zeros(len(rois), dtype=torch.long)
+        levels = (
+            self.levels(rois[:, 1:]) if len(features) > 1 else rois.new_zeros(len(rois), dtype=torch.long)
+        )
         if features[0].device.type == "cpu" and not torch.is_grad_enabled():
             return self._weigh(features, rois, levels)
         shape = (len(rois), features[0].shape[1], self.resolution, self.resolution)

@@ -1,6 +1,6 @@
 """In which precision each part of the network computes; anchors, deltas, scores and boxes are float32 always.
 
-Parts are cast as a whole, not operator by operator as autocast does it, which also casts weights anew each time.
+Parts are cast as a whole, not operator by operator as autocast does it, which also casts weights every time.
 """
 
 from collections.abc import Mapping
@@ -25,9 +25,7 @@ def check_precision(precision: str) -> str:
         SettingsError: it is none.
     """
     if precision not in {AUTO, *PRECISIONS}:
-        raise SettingsError(
-            f"precision: '{precision}' is unknown; allowed: {', '.join((AUTO, *PRECISIONS))}"
-        )
+        raise SettingsError(f"precision: '{precision}' is unknown; allowed: {', '.join((AUTO, *PRECISIONS))}")
     return precision
 
 
@@ -38,7 +36,7 @@ def parts_of(model: nn.Module) -> list[str]:
 
 
 def cast(part: nn.Module, precision: str) -> None:
-    """Let a part compute in a precision: its weights get that type, and so does, from now on, what comes in."""
+    """Let a part compute in a precision: its weights get that type, and from now on whatever comes in."""
     dtype = PRECISIONS[precision]
     part.to(dtype)
     for module in part if isinstance(part, nn.ModuleList) else (part,):

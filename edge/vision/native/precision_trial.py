@@ -16,7 +16,7 @@ from edge.vision.native.rcnn import GeneralizedRCNN
 WORTHWHILE = 1.1
 # The best of several turns counts, for whatever else the machine does only ever slows one down.
 TURNS = 3
-# What parts are measured with: a frame of (height, width) px, and boxes; of masks there are few on most frames.
+# What parts are measured with: a frame of (height, width) px, and boxes; most frames have few masks.
 FRAME_PX = (256, 512)
 BOXES = {"roi_heads.box_head": 128, "roi_heads.mask_head": 8}
 

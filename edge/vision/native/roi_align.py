@@ -1,8 +1,8 @@
 """ROIAlign (https://arxiv.org/abs/1703.06870) on CPUs: every cell is a weighted sum of the map's pixels.
 
-torchvision's operator takes number by number in one thread. But bilinear weights are separable, so that the
-samples of a cell reach a rectangle of pixels whose weights are an outer product; and weighted sums of rows, which
-the pixels of a channels-last map are, is what ``embedding_bag`` computes, with vectors and in all threads.
+torchvision's operator takes number after number in one thread. But bilinear weights are separable, so that the
+samples of a cell reach a rectangle of pixels whose weights are an outer product; and a weighted sum of rows,
+which pixels of a channels-last map are, is what ``embedding_bag`` computes, with vectors and in all threads.
 """
 
 from collections.abc import Iterator
@@ -22,8 +22,8 @@ MAX_WEIGHTS = 2_000_000
 class _Taps(NamedTuple):
     """What the P cells of R boxes weigh of one axis.
 
-    ``pixels``: (R, P, K) int32, all of them on the map; ``weights``: (R, P, K) float32, 0 past what a cell needs;
-    ``needed``: (R,) int64, how many of the K the cells of a box need.
+    ``pixels``: (R, P, K) int32, all of them on the map; ``weights``: (R, P, K) float32, 0 past what a cell
+    needs; ``needed``: (R,) int64, how many of the K the cells of a box need.
     """
 
     pixels: Tensor
@@ -35,9 +35,9 @@ class _Taps(NamedTuple):
 class RoiAlign:
     """Cuts boxes into ``resolution`` x ``resolution`` cells as ``torchvision.ops.roi_align`` does.
 
-    ``spatial_scale``: pixels of the map to a px of the model's input; ``sampling_ratio``: samples a side in each
-    cell, 0 for one for each pixel of the map; ``aligned``: the centre of the first pixel lies at 0.5
-    (ROIAlignV2), not at 0.
+    ``spatial_scale``: pixels of the map to a px of the model's input; ``sampling_ratio``: samples a side in
+    each cell, 0 for one for each pixel of the map; ``aligned``: the centre of the first pixel lies at 0.5
+    (ROIAlignV2), not at 0. There are no gradients of the boxes.
     """
 
     resolution: int
@@ -58,15 +58,16 @@ class RoiAlign:
         return cells.permute(0, 3, 1, 2)
 
     def parts(self, features: Tensor, rois: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield places (G,) among the boxes and cells (G, resolution, resolution, C), until each was named once.
+        """Yield places (G,) among the boxes and their cells (G, resolution, resolution, C), each place once.
 
         Sums are made in float32; only the weights and the sums are rounded to the features' type.
         """
         channels, height, width = features.shape[1:]
         rows = features.permute(0, 2, 3, 1).reshape(-1, channels)
         boxes = rois[:, 1:] * self.spatial_scale - (0.5 if self.aligned else 0.0)
-        boxes = boxes.nan_to_num(0.0, 0.0, 0.0)  # of a stage that has diverged: any cells do, but cells they need
-        starts = (rois[:, 0] * (height * width)).int()
+        # Boxes of a model that has diverged: what is in their cells does not matter, but cells they need.
+        boxes = boxes.nan_to_num(0.0, 0.0, 0.0)
+        starts = rois[:, 0].int() * (height * width)
         for part in self._parts_of(boxes):
             x0, y0, x1, y1 = boxes[part].unbind(1)
             down, across = self._taps(y0, y1, height), self._taps(x0, x1, width)
@@ -91,7 +92,19 @@ class RoiAlign:
         return (sides / self.resolution).ceil().clamp(min=0.0)
 
     def _taps(self, low: Tensor, high: Tensor, size: int) -> _Taps:
-        """Share each sample between its two neighbours among the pixels 0 .. size - 1, and add up by cell.
+        """Share each sample between its two neighbours among the pixels 0 .. size - 1, and add up by cell."""
+        positions, share = self._positions(low, high, size)
+        before = positions.floor()
+        first = before.amin(2, keepdim=True)
+        places, beyond = (before - first).long(), positions - before
+        needed = places.amax((1, 2)) + 2
+        weights = low.new_zeros(len(low), self.resolution, int(needed.max()))
+        weights.scatter_add_(2, places, (1 - beyond) * share).scatter_add_(2, places + 1, beyond * share)
+        pixels = first.int() + torch.arange(weights.shape[2], dtype=torch.int32)
+        return _Taps(pixels.clamp(max=size - 1), weights, needed)
+
+    def _positions(self, low: Tensor, high: Tensor, size: int) -> tuple[Tensor, Tensor]:
+        """Return where the samples of each cell lie, and their shares of it, both (R, P, most samples).
 
         Samples up to a pixel outside count as on the edge, others as nothing, as in torchvision.
         """
@@ -104,18 +117,10 @@ class RoiAlign:
         positions = starts[:, :, None] + steps[:, None]
         counted = (numbers < samples)[:, None] & (positions >= -1.0) & (positions <= size)
         share = counted / samples.clamp(min=1)[:, :, None]
-        positions = torch.where(counted, positions, positions[:, :, :1]).clamp(0, size - 1)
-        before = positions.floor()
-        first = before.amin(2, keepdim=True)
-        places, beyond = (before - first).long(), positions - before
-        needed = places.amax((1, 2)) + 2
-        weights = low.new_zeros(len(low), self.resolution, int(needed.max()))
-        weights.scatter_add_(2, places, (1 - beyond) * share).scatter_add_(2, places + 1, beyond * share)
-        pixels = first.int() + torch.arange(weights.shape[2], dtype=torch.int32)
-        return _Taps(pixels.clamp(max=size - 1), weights, needed)
+        return torch.where(counted, positions, positions[:, :, :1]).clamp(0, size - 1), share
 
     def _bags(self, down: _Taps, across: _Taps) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield boxes (G,) whose cells need equally many pixels, and these and their weights, both (G*P*P, K)."""
+        """Yield boxes (G,) whose cells need equally many pixels, and these and their weights: (G*P*P, K)."""
         kinds = torch.stack((down.needed, across.needed), dim=1)
         kinds, kind_of_box = kinds.unique(dim=0, return_inverse=True)
         for kind, (rows, columns) in enumerate(kinds.tolist()):

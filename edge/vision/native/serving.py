@@ -42,8 +42,8 @@ class TorchRuntime(ABC):
     Args:
         folder: the model folder: ``config.yaml``, weights, and optionally ``model.json``.
         device: torch's name of a device, or ``auto`` for CUDA where there is one.
-        precision: of the convolutions, ``auto`` for the subclass to choose; anchors, scores and boxes are float32
-            always.
+        precision: of the convolutions, ``auto`` for the subclass to choose; anchors, scores and boxes are
+            float32 always.
         threads: CPU threads of torch in this process; None for torch's choice.
         score_threshold: stands in for the thresholds of ``model.json`` and config.
 

@@ -55,7 +55,7 @@ def test_half_precision_features_are_pooled_at_float32_places() -> None:
 
 @pytest.mark.parametrize("sampling_ratio", [0, 2])
 def test_inference_pools_what_learning_pools(sampling_ratio: int) -> None:
-    """Ours on a CPU without gradients, torchvision's with them: the same cells of two images, level by level."""
+    """Ours on a CPU without gradients, torchvision's with them: the same cells of two images, by level."""
     generator = torch.Generator().manual_seed(0)
     features = [torch.randn(2, 3, 512 // s, 512 // s, generator=generator) for s in (4, 8, 16, 32)]
     corners, sides = (torch.rand(2, 60, 2, generator=generator) * size for size in (300, 500))
@@ -78,6 +78,8 @@ def test_gradients_reach_the_features() -> None:
 def test_half_precision_stays_so_in_inference_on_a_cpu() -> None:
     """What comes next computes in it, too."""
     with torch.inference_mode():
-        pooled = _pooler()([torch.zeros(1, 3, 64 // s, 64 // s).bfloat16() for s in (4, 8, 16, 32)], [torch.ones(2, 4)])
+        pooled = _pooler()(
+            [torch.zeros(1, 3, 64 // s, 64 // s).bfloat16() for s in (4, 8, 16, 32)], [torch.ones(2, 4)]
+        )
     assert pooled.dtype == torch.bfloat16
     assert pooled.is_contiguous(memory_format=torch.channels_last)

@@ -32,7 +32,9 @@ def _detect(model: GeneralizedRCNN) -> Any:
 
 def test_an_unknown_precision_is_refused_by_name() -> None:
     """With those that there are."""
-    with pytest.raises(SettingsError, match="precision: 'half' is unknown; allowed: auto, float32, bfloat16, f"):
+    with pytest.raises(
+        SettingsError, match="precision: 'half' is unknown; allowed: auto, float32, bfloat16, f"
+    ):
         check_precision("half")
 
 
@@ -69,7 +71,10 @@ def test_all_stages_of_a_cascade_are_cast(raw_config: Raw) -> None:
         (dict.fromkeys(ALL, "float32"), "float32"),
         (dict.fromkeys(ALL, "bfloat16"), "bfloat16"),
         (dict.fromkeys(ALL, "bfloat16") | {"backbone": "float32"}, "bfloat16, but float32 in backbone"),
-        (dict.fromkeys(ALL, "float32") | {ALL[3]: "float16"}, "float16, but float32 in backbone, rpn_head, box_head"),
+        (
+            dict.fromkeys(ALL, "float32") | {ALL[3]: "float16"},
+            "float16, but float32 in backbone, rpn_head, box_head",
+        ),
     ],
 )
 def test_what_differs_is_told(precisions: dict[str, str], told: str) -> None:
@@ -82,7 +87,10 @@ class _Clock:
 
     def __init__(self, seconds: dict[str, tuple[float, float]]) -> None:
         self._durations = [
-            duration for pair in seconds.values() for _ in range(1 + precision_trial.TURNS) for duration in pair
+            duration
+            for pair in seconds.values()
+            for _ in range(1 + precision_trial.TURNS)
+            for duration in pair
         ]
         self._now = 0.0
         self._is_running = False

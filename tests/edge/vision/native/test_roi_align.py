@@ -42,9 +42,7 @@ def _torchvision_s(align: RoiAlign, features: Tensor, rois: Tensor) -> Tensor:
 
 @settings(deadline=None)
 @given(aligners, st.lists(boxes, max_size=6), st.booleans())
-def test_cells_are_torchvision_s(
-    align: RoiAlign, rois: list[tuple[float, ...]], channels_last: bool
-) -> None:
+def test_cells_are_torchvision_s(align: RoiAlign, rois: list[tuple[float, ...]], channels_last: bool) -> None:
     """Within 1e-4: tiny, huge, empty, partly or wholly beyond the map, aligned or not, sampled in any way."""
     features = _map()
     if channels_last:
