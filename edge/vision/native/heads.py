@@ -35,9 +35,9 @@ class BoxHead(nn.Sequential):
         Cells need not be copied from channels-last into rows then, and it is oneDNN that multiplies, a fifth
         quicker on AMD's processors than what is behind torch's linear layers.
         """
-        if "fc1" not in self._modules:
+        fc = self._modules.get("fc1")
+        if not isinstance(fc, nn.Linear):
             return
-        fc: nn.Linear = self.fc1
         side = self.resolution
         conv = nn.Conv2d(fc.in_features // side**2, fc.out_features, side)
         conv.weight = nn.Parameter(fc.weight.view(conv.weight.shape))

@@ -18,8 +18,8 @@ class BoxPooler(nn.Module):
     """Cuts boxes out of feature maps; ``strides`` are those of the maps, each twice the one before.
 
     ``sampling_ratio`` 0 samples as densely as each box needs. ``aligned`` is Detectron2's ROIAlignV2.
-    Learning, and whatever runs on a GPU, uses torchvision's operator; inference on a CPU uses ours, which takes
-    a tenth of its time for the thousand boxes of a classic config.
+    Learning, and whatever runs on a GPU, uses torchvision's operator; inference on a CPU uses ours, which
+    takes a tenth of its time for the thousand boxes of a classic config.
     """
 
     def __init__(

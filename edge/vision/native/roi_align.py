@@ -1,8 +1,8 @@
 """ROIAlign (https://arxiv.org/abs/1703.06870) on CPUs: every cell is a weighted sum of the map's pixels.
 
-torchvision's operator takes number after number in one thread. But bilinear weights are separable, so that the
-samples of a cell reach a rectangle of pixels whose weights are an outer product; and a weighted sum of rows,
-which pixels of a channels-last map are, is what ``embedding_bag`` computes, with vectors and in all threads.
+torchvision's operator takes number after number in one thread. But bilinear weights are separable, so that
+the samples of a cell reach a rectangle of pixels whose weights are an outer product; and a weighted sum of
+rows, which a channels-last map's pixels are, is what ``embedding_bag`` computes, by vectors, in all threads.
 """
 
 from collections.abc import Iterator
@@ -122,7 +122,7 @@ class RoiAlign:
     def _bags(self, down: _Taps, across: _Taps) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield boxes (G,) whose cells need equally many pixels, and these and their weights: (G*P*P, K)."""
         kinds = torch.stack((down.needed, across.needed), dim=1)
-        kinds, kind_of_box = kinds.unique(dim=0, return_inverse=True)
+        kinds, kind_of_box = kinds.unique(dim=0, return_inverse=True)  # type: ignore[no-untyped-call] # torch
         for kind, (rows, columns) in enumerate(kinds.tolist()):
             boxes = (kind_of_box == kind).nonzero()[:, 0]
             for group in boxes.split(max(1, MAX_WEIGHTS // (self.resolution**2 * rows * columns))):
