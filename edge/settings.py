@@ -328,8 +328,10 @@ class ModelSettings(_Section):
         "library; module:function calls the function with the config",
     )
     device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, ...")
-    precision: Literal["float32", "bfloat16", "float16"] = Field(
-        default="float32", description="of the convolutions; boxes and scores are always float32"
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        default="float32",
+        description="of backbone and heads; boxes and scores are always float32; auto measures what this "
+        "processor is quickest with",
     )
     threads: PositiveInt | None = Field(
         default=None, description="CPU threads of the model; default: PyTorch's choice"

@@ -104,7 +104,7 @@ def json_line(file: InspectedFile | FailedFile, runtime: Runtime) -> bytes:
         file=str(file.path),
         width_px=width,
         height_px=height,
-        model=ModelReference(runtime.model_name, runtime.model_version),
+        model=ModelReference(runtime.model_name, runtime.model_version, runtime.precision),
         boxes_px=[tuple(box) for box in found.boxes.tolist()],
         scores=found.scores.tolist(),
         classes=found.classes.tolist(),

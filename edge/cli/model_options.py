@@ -15,7 +15,7 @@ class RuntimeName(StrEnum):
 
 Runtime = Annotated[RuntimeName, typer.Option(help="What runs the model.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
-Precision = Annotated[str, typer.Option(help="Of the convolutions: float32, bfloat16 or float16.")]
+Precision = Annotated[str, typer.Option(help="Of backbone and heads: float32, bfloat16, float16 or auto.")]
 Threads = Annotated[
     int | None, typer.Option(help="CPU threads of the model; default: PyTorch's choice.", min=1)
 ]

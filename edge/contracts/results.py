@@ -40,12 +40,14 @@ class Box(msgspec.Struct, frozen=True):
 
 
 class ModelReference(msgspec.Struct, frozen=True):
-    """Which model looked; ``version`` is derived from config and weights."""
+    """Which model looked, and how exactly; ``version`` is derived from config and weights."""
 
     name: str
     """Name of the model."""
     version: str
     """Derived from config and weights: other weights, other version."""
+    precision: str | None = None
+    """What its network computed in, such as float32 or bfloat16; null where nobody told."""
 
 
 class FrameReference(msgspec.Struct, frozen=True, kw_only=True):

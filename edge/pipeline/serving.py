@@ -26,7 +26,7 @@ class Serving:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self.model = ServedModel(
-            ModelReference(runtime.model_name, runtime.model_version), runtime.class_names
+            ModelReference(runtime.model_name, runtime.model_version, runtime.precision), runtime.class_names
         )
         self.frames_that_fit: int | None = None
 

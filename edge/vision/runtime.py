@@ -64,7 +64,8 @@ def load_runtime(
         name: ``native`` or ``detectron2``.
         model: folder with Detectron2's ``config.yaml`` and weights.
         device: torch's name of a device, or ``auto`` for CUDA where there is one.
-        precision: of the convolutions: ``float32``, ``bfloat16`` or ``float16``.
+        precision: of backbone and heads: ``float32``, ``bfloat16``, ``float16``, or ``auto`` for what this
+            processor is quickest with; the runtime's own ``precision`` says what that is.
         threads: CPU threads of torch in this process; None for torch's choice.
         score_threshold: stands in for the model's own thresholds of all classes.
         imports: what ``detectron2`` is to know besides Detectron2: modules to import, whose code is executed,

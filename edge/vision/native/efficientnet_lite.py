@@ -63,7 +63,7 @@ class InvertedResidual(nn.Module):
         """Map (N, C, H, W) to (N, C', H/stride, W/stride)."""
         wide = x if self.expand is None else _relu6(self.expand(x))
         y: Tensor = self.project(_relu6(self.depthwise(wide)))
-        return y + x if self.has_shortcut else y
+        return y.add_(x) if self.has_shortcut else y
 
 
 class Depthwise(Conv2d):

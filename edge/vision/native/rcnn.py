@@ -55,11 +55,12 @@ class GeneralizedRCNN(nn.Module):
         """Normalise images (3, Hi, Wi) in INPUT.FORMAT's order, or grey (1, Hi, Wi); pad them to one size."""
         sizes = [(int(image.shape[-2]), int(image.shape[-1])) for image in images]
         height, width = self.padded_size(max(h for h, _ in sizes), max(w for _, w in sizes))
-        pixels = self.pixel_mean.new_zeros(len(images), 3, height, width)
-        pixels = pixels.contiguous(memory_format=torch.channels_last)
+        # Channels last, and written in that order: a frame's worth of memory is filled once, from end to end.
+        pixels = self.pixel_mean.new_zeros(len(images), height, width, 3)
         for slot, image, (h, w) in zip(pixels, images, sizes, strict=True):
-            slot[:, :h, :w] = (image - self.pixel_mean) / self.pixel_std
-        return ImageBatch(pixels, sizes)
+            torch.sub(image.permute(1, 2, 0), self.pixel_mean.flatten(), out=slot[:h, :w])
+        pixels /= self.pixel_std.flatten()
+        return ImageBatch(pixels.permute(0, 3, 1, 2), sizes)
 
     def padded_size(self, height: int, width: int) -> tuple[int, int]:
         """Return (height, width) px rounded up to what the pyramid can halve."""

@@ -7,8 +7,11 @@ import torch
 
 from edge.vision.detections import Detections
 from edge.vision.native.checkpoint import load_weights, read_weights
+from edge.vision.native.heads import BoxHead
 from edge.vision.native.layers import fold_norms
 from edge.vision.native.postprocess import to_frame
+from edge.vision.native.precision import AUTO, FLOAT32, cast, parts_of
+from edge.vision.native.precision_trial import choose_precision
 from edge.vision.native.rcnn import GeneralizedRCNN, build_model
 from edge.vision.native.serving import Job, TorchRuntime
 
@@ -19,7 +22,8 @@ class NativeRuntime(TorchRuntime):
     Args:
         folder: the model folder: ``config.yaml``, weights, and optionally ``model.json``.
         device: torch's name of a device, or ``auto`` for CUDA where there is one.
-        precision: of the convolutions; anchors, scores and boxes are float32 always.
+        precision: of backbone and heads: ``float32``, ``bfloat16``, ``float16``, or ``auto`` for what this
+            processor is quickest with; anchors, scores and boxes are float32 always.
         threads: CPU threads of torch in this process; None for torch's choice.
         score_threshold: stands in for the thresholds of ``model.json`` and config.
 
@@ -47,8 +51,17 @@ class NativeRuntime(TorchRuntime):
         load_weights(model, read_weights(self.folder.weights_file), source=self.folder.weights_file)
         model.roi_heads.score_thresholds.copy_(self._thresholds)
         fold_norms(model)
+        if self._device.type == "cpu":
+            for module in model.modules():
+                if isinstance(module, BoxHead):
+                    module.flatten_by_convolution()
         model = model.eval().requires_grad_(False).to(self._device)
         self._model = model.to(memory_format=torch.channels_last)
+        if precision == AUTO:
+            self.precision = choose_precision(self._model)
+        elif precision != FLOAT32:
+            for name in parts_of(self._model):
+                cast(self._model.get_submodule(name), precision)
 
     def _group(self, seen: tuple[int, int]) -> tuple[int, int]:
         """Images that fill the same padded input."""
@@ -56,8 +69,7 @@ class NativeRuntime(TorchRuntime):
 
     def _run(self, jobs: Sequence[Job]) -> list[Detections]:
         inputs = [self._input(job) for job in jobs]
-        with self._autocast():
-            raw = self._model(self._model.batch(inputs))
+        raw = self._model(self._model.batch(inputs))
         return [
             to_frame(image_raw, job.seen, (job.image.shape[0], job.image.shape[1]))
             for image_raw, job in zip(raw, jobs, strict=True)

@@ -3,7 +3,6 @@
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,16 +11,16 @@ import structlog
 import torch
 from torch import Tensor, nn
 
-from edge.errors import ModelMemoryError, SettingsError
+from edge.errors import ModelMemoryError
 from edge.vision.detections import Detections
 from edge.vision.device import DeviceUse
 from edge.vision.model_folder import read_model_folder
 from edge.vision.native.devices import device_use, usable_device
 from edge.vision.native.memory import free_cache, is_out_of_memory
+from edge.vision.native.precision import AUTO, FLOAT32, check_precision
 from edge.vision.native.preprocess import resized_size, to_input
 from edge.vision.runtime import Image, require_image
 
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 # When the config leaves frames as they are.
 WARMUP_SIDE_PX = 256
 
@@ -43,7 +42,8 @@ class TorchRuntime(ABC):
     Args:
         folder: the model folder: ``config.yaml``, weights, and optionally ``model.json``.
         device: torch's name of a device, or ``auto`` for CUDA where there is one.
-        precision: of the convolutions; anchors, scores and boxes are float32 always.
+        precision: of the convolutions, ``auto`` for the subclass to choose; anchors, scores and boxes are
+            float32 always.
         threads: CPU threads of torch in this process; None for torch's choice.
         score_threshold: stands in for the thresholds of ``model.json`` and config.
 
@@ -66,10 +66,10 @@ class TorchRuntime(ABC):
     ) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
-        self.precision = _known_precision(precision)
+        self.precision = check_precision(precision)
         self._device = usable_device(device)
         self.device = str(self._device)
-        if precision == "float32":
+        if precision in {AUTO, FLOAT32}:
             # CUDA's convolutions would otherwise round to TF32's 10 bits.
             torch.backends.cudnn.allow_tf32 = False
         self.folder = read_model_folder(folder)
@@ -147,11 +147,6 @@ class TorchRuntime(ABC):
         """Return the resized image as uint8 (3, H, W) in INPUT.FORMAT's order, or (1, H, W) if it is grey."""
         return to_input(job.image, job.seen, rgb=self.config.input.format == "RGB").to(self._device)
 
-    def _autocast(self) -> AbstractContextManager[object]:
-        if self.precision == "float32":
-            return nullcontext()
-        return torch.autocast(self._device.type, dtype=PRECISIONS[self.precision])
-
     def _seen_size(self, image: Image) -> tuple[int, int]:
         """Return the (height, width) px that the model sees, and warn once for each shape that shrinks."""
         height, width = image.shape[:2]
@@ -166,9 +161,3 @@ class TorchRuntime(ABC):
                 max_size_test=self.config.input.max_size_test,
             )
         return seen
-
-
-def _known_precision(precision: str) -> str:
-    if precision not in PRECISIONS:
-        raise SettingsError(f"precision: '{precision}' is unknown; allowed: {', '.join(PRECISIONS)}")
-    return precision

@@ -1,14 +1,17 @@
 """The runtime over Detectron2 itself: whatever it or a project of it can build from a config."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from edge.errors import ModelMismatchError, UnsupportedModelError
 from edge.vision.detections import Detections
 from edge.vision.model_folder import DESCRIPTION_FILE
+from edge.vision.native.precision import AUTO, FLOAT32, PRECISIONS
 from edge.vision.native.serving import Job, TorchRuntime
 from edge.vision.with_detectron2.build import build
 from edge.vision.with_detectron2.instances import to_detections
@@ -23,7 +26,7 @@ class Detectron2Runtime(TorchRuntime):
         folder: the model folder: ``config.yaml``, weights, and optionally ``model.json``, which must name the
             classes when the architecture is neither an R-CNN nor a RetinaNet.
         device: torch's name of a device, or ``auto`` for CUDA where there is one.
-        precision: of what torch's autocast lowers; scores and boxes are float32 always.
+        precision: of what torch's autocast lowers, nothing for ``auto``; scores and boxes are float32 always.
         threads: CPU threads of torch in this process; None for torch's choice.
         score_threshold: stands in for the thresholds of ``model.json`` and config.
         imports: modules to import, whose code is executed, or ``module:function`` to call it with the config.
@@ -48,6 +51,8 @@ class Detectron2Runtime(TorchRuntime):
         super().__init__(
             folder, device=device, precision=precision, threads=threads, score_threshold=score_threshold
         )
+        if precision == AUTO:
+            self.precision = FLOAT32
         if not self.class_names:
             raise ModelMismatchError(
                 f"{folder / DESCRIPTION_FILE}: must name the classes, which the config of a "
@@ -69,6 +74,11 @@ class Detectron2Runtime(TorchRuntime):
         with self._autocast():
             answers = self._model(inputs)
         return [self._detections(answer) for answer in answers]
+
+    def _autocast(self) -> AbstractContextManager[object]:
+        if self.precision == FLOAT32:
+            return nullcontext()
+        return torch.autocast(self._device.type, dtype=PRECISIONS[self.precision])
 
     def _as_detectron2_s(self, job: Job) -> dict[str, Tensor | int]:
         height, width = job.image.shape[:2]

@@ -54,7 +54,7 @@ def test_every_image_is_a_json_line(images: Path) -> None:
     colour, grey = lines(result)
     assert (colour["file"], grey["file"]) == (str(images / "colour.png"), str(images / "grey.jpg"))
     assert (colour["width_px"], colour["height_px"]) == (200, 64)
-    assert colour["model"] == {"name": "fake", "version": "000000000000"}
+    assert colour["model"] == {"name": "fake", "version": "000000000000", "precision": "none"}
     (found,) = FakeRuntime(defects_per_frame=2).infer([cv2.imread(str(images / "colour.png"))])
     assert colour["boxes_px"] == found.boxes.tolist()
     assert colour["scores"] == found.scores.tolist()

@@ -4,7 +4,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.contracts import FrameMetadata, FrameOrigin, FrameReference
+from edge.contracts import FrameMetadata, FrameOrigin, FrameReference, ModelReference
 from edge.contracts.results import Box, defect_id
 
 origins = st.builds(
@@ -71,3 +71,9 @@ def test_results_are_keyed_by_coil_else_by_camera() -> None:
 def test_area_of_a_box_is_width_times_height() -> None:
     """Axes do not get mixed up."""
     assert Box(1.0, 2.0, 4.0, 7.0).area == 15.0
+
+
+def test_a_model_of_which_nobody_told_the_precision_is_read() -> None:
+    """Records from before the field was added."""
+    old = msgspec.json.decode(b'{"name": "m", "version": "1a2b"}', type=ModelReference)
+    assert old == ModelReference("m", "1a2b", precision=None)

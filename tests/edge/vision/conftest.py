@@ -16,6 +16,9 @@ from edge.vision.detections import Detections
 
 RawConfig = dict[str, Any]
 
+SURE = 0.5  # the score of a detection that must not get lost
+MET = 0.5  # the IoU that counts as found
+
 TINY: RawConfig = {
     "VERSION": 2,
     "INPUT": {"FORMAT": "BGR", "MIN_SIZE_TEST": 64, "MAX_SIZE_TEST": 128},
@@ -150,6 +153,26 @@ class Reference:
             stored = Stored(self.folder / model / "expected.npz", picture, shape)
             _assert_agrees(detections, stored, shape)
 
+    def assert_close(
+        self, found: list[Detections], model: str, *, met: float, overlap: float, score: float
+    ) -> None:
+        """What Detectron2 was sure of on the first pictures was found by a coarser model, and much alike.
+
+        ``met``: the least share of it that a box of its class overlaps by half and more; ``overlap``: the
+        least median IoU, of boxes and of masks; ``score``: the largest median difference of scores.
+        """
+        alike = []
+        for picture, detections in enumerate(found):
+            shape = self.images[picture].shape[:2]
+            stored = Stored(self.folder / model / "expected.npz", picture, shape)
+            alike += [_likeness(detections, stored, j, shape) for j in np.nonzero(stored.scores >= SURE)[0]]
+        boxes, scores, masks = np.array(alike).T
+        assert len(alike) > 5
+        assert (boxes >= MET).mean() >= met
+        assert np.median(boxes) >= overlap
+        assert np.median(scores) <= score
+        assert np.median(masks) >= overlap
+
     def assert_same(self, found: list[Detections], expected: list[Detections]) -> None:
         """Two runtimes found the same on the pictures."""
         for image, one, other in zip(self.images, found, expected, strict=True):
@@ -186,6 +209,19 @@ def _match(found: Detections, expected: Expected) -> list[tuple[int, int]]:
         free[best] = False
         pairs.append((i, best))
     return pairs
+
+
+def _likeness(
+    found: Detections, expected: Expected, j: int, shape: tuple[int, int]
+) -> tuple[float, float, float]:
+    """IoU of the best box of its class, the difference of scores, and IoU of masks (1 without masks)."""
+    overlaps = np.where(found.classes == expected.classes[j], _iou(expected.boxes[j], found.boxes), 0)
+    i = int(overlaps.argmax())
+    difference = abs(float(found.scores[i] - expected.scores[j]))
+    if found.masks is None or expected.masks is None:
+        return float(overlaps[i]), difference, 1.0
+    pasted, mask = _pasted(found.masks[i], shape), expected.masks[j]
+    return float(overlaps[i]), difference, float((pasted & mask).sum() / (pasted | mask).sum())
 
 
 def _assert_agrees(found: Detections, expected: Expected, shape: tuple[int, int]) -> None:

@@ -51,3 +51,35 @@ def test_half_precision_features_are_pooled_at_float32_places() -> None:
     torch.testing.assert_close(
         pooler([ramp.bfloat16()], box), pooler([ramp], box), rtol=0, atol=1.0, check_dtype=True
     )
+
+
+@pytest.mark.parametrize("sampling_ratio", [0, 2])
+def test_inference_pools_what_learning_pools(sampling_ratio: int) -> None:
+    """Ours on a CPU without gradients, torchvision's with them: the same cells of two images, by level."""
+    generator = torch.Generator().manual_seed(0)
+    features = [torch.randn(2, 3, 512 // s, 512 // s, generator=generator) for s in (4, 8, 16, 32)]
+    corners, sides = (torch.rand(2, 60, 2, generator=generator) * size for size in (300, 500))
+    boxes = list(torch.cat((corners, corners + sides), dim=2))
+    learning = _pooler(sampling_ratio)(features, boxes)
+    with torch.inference_mode():
+        inference = _pooler(sampling_ratio)(features, boxes)
+    torch.testing.assert_close(inference, learning, rtol=0, atol=1e-4)
+
+
+def test_gradients_reach_the_features() -> None:
+    """Training pools through the operator that has them."""
+    feature = torch.ones(1, 1, 16, 16, requires_grad=True)
+    pooler = BoxPooler(1, [4], sampling_ratio=2, aligned=True)
+    pooler([feature], [torch.tensor([[8.0, 8.0, 24.0, 24.0]])]).sum().backward()
+    assert feature.grad is not None
+    assert feature.grad.sum().item() == pytest.approx(1.0)
+
+
+def test_half_precision_stays_so_in_inference_on_a_cpu() -> None:
+    """What comes next computes in it, too."""
+    with torch.inference_mode():
+        pooled = _pooler()(
+            [torch.zeros(1, 3, 64 // s, 64 // s).bfloat16() for s in (4, 8, 16, 32)], [torch.ones(2, 4)]
+        )
+    assert pooled.dtype == torch.bfloat16
+    assert pooled.is_contiguous(memory_format=torch.channels_last)

@@ -103,11 +103,20 @@ def test_a_model_without_masks_answers_none(model_folder: Folders, frame: Frames
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_lower_precision_keeps_float32_answers(model_folder: Folders, frame: Frames, precision: str) -> None:
-    """Only the convolutions are coarser."""
+    """Only backbone and heads are coarser."""
     runtime = NativeRuntime(model_folder(), device="cpu", precision=precision, score_threshold=0.0)
+    assert runtime.precision == precision
     (found,) = runtime.infer([frame(64, 96)])
     assert len(found) > 0
     assert (found.boxes.dtype, found.scores.dtype) == (np.float32, np.float32)
+
+
+def test_the_precision_that_was_chosen_is_told(model_folder: Folders, frame: Frames) -> None:
+    """Records and metrics say what ran, not that it was for the runtime to choose."""
+    runtime = NativeRuntime(model_folder(), device="cpu", precision="auto", score_threshold=0.0)
+    assert runtime.precision.startswith(("float32", "bfloat16"))
+    (found,) = runtime.infer([frame(64, 96)])
+    assert len(found) > 0
 
 
 def test_shrinking_is_warned_of_once_for_each_shape(model_folder: Folders, frame: Frames) -> None:
@@ -171,7 +180,7 @@ def test_a_missing_model_is_named(tmp_path: Path) -> None:
         ({"device": "abacus"}, "device: 'abacus' cannot be used here"),
         ({"device": "cuda:99"}, "device: 'cuda:99' cannot be used here"),
         ({"device": "meta"}, "device: 'meta' cannot be used here"),
-        ({"precision": "int3"}, "precision: 'int3' is unknown; allowed: float32, bfloat16, float16"),
+        ({"precision": "int3"}, "precision: 'int3' is unknown; allowed: auto, float32, bfloat16, float16"),
     ],
 )
 def test_a_wrong_setting_is_named_before_anything_is_loaded(
