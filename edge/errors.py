@@ -26,6 +26,7 @@ StripsightError
 ├── ExchangeError               the model was not exchanged; the one before looks on
 │   ├── ExchangeBusyError           another exchange is under way, or the first model still loads; retriable
 │   └── ModelRefusedError           the new model cannot be served; the message says why
+├── ExportRefusedError          an exported model answers otherwise than the native runtime; nothing was written
 ├── TrainingDivergedError       the loss is not finite; the message names iteration and frames
 ├── BrokenModelError            the model fails on everything; the daemon ends, its frames uncommitted
 ├── StalledModelError           the model is at one batch for too long; the daemon ends likewise
@@ -182,6 +183,13 @@ class ExchangeBusyError(ExchangeError):
 
 class ModelRefusedError(ExchangeError):
     """The new model cannot be served; the message says why."""
+
+
+class ExportRefusedError(StripsightError):
+    """An exported model answers otherwise than the native runtime; the message says what differs.
+
+    Nothing was written.
+    """
 
 
 class TrainingDivergedError(StripsightError):

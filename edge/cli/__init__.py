@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from edge import __version__
-from edge.cli import camera, config, data, demo, evaluate, inspect, report, run, submit, train, watch
+from edge.cli import camera, config, data, demo, evaluate, export, inspect, report, run, submit, train, watch
 from edge.cli.ending import end
 from edge.errors import ConfigurationError, StripsightError
 
@@ -27,6 +27,7 @@ app.command()(demo.demo)
 app.command()(run.run)
 app.command(name="inspect")(inspect.inspect)
 app.command()(evaluate.evaluate)
+app.command()(export.export)
 app.command()(report.report)
 app.command()(submit.submit)
 app.command()(watch.watch)
