@@ -26,7 +26,7 @@ StripsightError
 ├── ExchangeError               the model was not exchanged; the one before looks on
 │   ├── ExchangeBusyError           another exchange is under way, or the first model still loads; retriable
 │   └── ModelRefusedError           the new model cannot be served; the message says why
-├── ExportRefusedError          an exported model answers otherwise than the native runtime; nothing was written
+├── ExportRefusedError          an exported model answers otherwise than the native one; it was not written
 ├── TrainingDivergedError       the loss is not finite; the message names iteration and frames
 ├── BrokenModelError            the model fails on everything; the daemon ends, its frames uncommitted
 ├── StalledModelError           the model is at one batch for too long; the daemon ends likewise
@@ -186,10 +186,7 @@ class ModelRefusedError(ExchangeError):
 
 
 class ExportRefusedError(StripsightError):
-    """An exported model answers otherwise than the native runtime; the message says what differs.
-
-    Nothing was written.
-    """
+    """An exported model answers otherwise than the native one, and was not written; the message says what."""
 
 
 class TrainingDivergedError(StripsightError):

@@ -319,9 +319,9 @@ class ModelSettings(_Section):
     )
     runtime: Literal["native", "onnx", "openvino", "detectron2", "fake"] = Field(
         default="native",
-        description="native serves R-CNN model folders; onnx and openvino serve what `stripsight export` made "
-        "of one, by ONNX Runtime and OpenVINO (extras); detectron2 serves any, by the library of that name "
-        "(an extra); fake finds what it is told to, for tests",
+        description="native serves R-CNN model folders; onnx and openvino (extras) serve what `stripsight "
+        "export` made of one; detectron2 serves any, by the library of that name (an extra); fake finds what "
+        "it is told to, for tests",
     )
     imports: list[ImportPath] = Field(
         default=[],
@@ -330,7 +330,7 @@ class ModelSettings(_Section):
     )
     device: str = Field(
         default="auto",
-        description="auto, cpu, cuda, cuda:1, ...; onnx runtime: also openvino; openvino runtime: cpu, gpu, npu",
+        description="auto, cpu, cuda, cuda:1, ...; openvino runtime: cpu, gpu, npu; onnx runtime: openvino",
     )
     precision: Literal["float32", "bfloat16", "float16"] = Field(
         default="float32",

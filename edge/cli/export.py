@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge.errors import SettingsError
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-# Config, model.json, weights of every format and exported graphs; notes and scripts beside them are none of the model's.
+# Config, model.json, weights of every format and exported graphs; notes and scripts beside them are none of
+# the model's.
 _SUFFIXES = (".yaml", ".json", ".safetensors", ".pth", ".pkl", ".onnx", ".xml", ".bin")
 
 Fingerprint = tuple[tuple[str, int, int, int], ...]

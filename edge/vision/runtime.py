@@ -66,8 +66,8 @@ def load_runtime(
         name: ``native``, ``onnx``, ``openvino`` or ``detectron2``.
         model: folder with Detectron2's ``config.yaml`` and weights; for ``onnx`` and ``openvino`` one that
             ``stripsight export`` has written.
-        device: torch's name of a device, or ``auto`` for CUDA where there is one; for ``onnx`` and ``openvino``
-            see their engines.
+        device: torch's name of a device, or ``auto`` for CUDA where there is one; ``onnx`` and ``openvino``
+            have names of their own (see their engines).
         precision: of the convolutions: ``float32``, ``bfloat16`` or ``float16``; an export has its own.
         threads: CPU threads of torch in this process; None for torch's choice.
         score_threshold: stands in for the model's own thresholds of all classes.

@@ -1,7 +1,5 @@
 """Whether two models found the same, in frames and in graphs."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor
@@ -9,13 +7,15 @@ from torch import Tensor
 from edge.vision.detections import Detections
 from edge.vision.exported.record import Tolerances
 
+_SMALLEST = 1e-30  # in place of 0 below a fraction
+
 
 def relative_error(output: Tensor, expected: Tensor) -> float:
     """Return |output - expected| / |expected|, Euclidean; infinite where something is not finite."""
     if output.shape != expected.shape or not output.isfinite().all():
         return float("inf")
     difference = float((output.double() - expected.double()).norm())
-    return difference / max(float(expected.double().norm()), np.finfo(np.float32).tiny)
+    return difference / max(float(expected.double().norm()), _SMALLEST)
 
 
 def unmatched(
@@ -23,9 +23,9 @@ def unmatched(
 ) -> tuple[int, int]:
     """Count the detections that are decided, and those of them for which the others have no equal.
 
-    Decided are those whose score exceeds their class's threshold by more than the tolerance: the same, a little
-    less sure, would still have been reported. An equal is of the same class, overlaps by the IoU that the
-    tolerances ask for, and differs in score by no more than they allow; none is an equal twice.
+    Decided are those whose score exceeds their class's threshold by more than the tolerance: the same, a
+    little less sure, would still have been reported. An equal is of the same class, overlaps by the IoU that
+    the tolerances ask for, and differs in score by no more than they allow; none is an equal twice.
 
     Args:
         found: the detections to count, all above the thresholds.
@@ -53,4 +53,4 @@ def iou(box: npt.NDArray[np.float32], others: npt.NDArray[np.float32]) -> npt.ND
     low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
     common = np.prod(np.clip(high - low, 0, None), axis=1)
     union = np.prod(others[:, 2:] - others[:, :2], axis=1) + np.prod(box[2:] - box[:2]) - common
-    return np.asarray(common / np.maximum(union, np.finfo(np.float32).tiny), np.float32)
+    return np.asarray(common / np.maximum(union, _SMALLEST), np.float32)

@@ -33,8 +33,8 @@ def part_inputs(
 ) -> Iterator[dict[str, Tensor]]:
     """Run frames one by one; return for each the input of each part, by name.
 
-    Thresholds play no part: the mask head gets to see the most likely boxes of a clean frame, too. Of the boxes
-    of a frame, some are taken, evenly over their ranks.
+    Thresholds play no part: the mask head gets to see the most likely boxes of a clean frame, too. Of the
+    boxes of a frame, some are taken, evenly over their ranks.
     """
     thresholds = network.roi_heads.score_thresholds.clone()
     network.roi_heads.score_thresholds.zero_()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import onnx
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from edge.errors import UnsupportedModelError
 from edge.vision.export.parts import Part

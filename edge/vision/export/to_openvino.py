@@ -25,8 +25,8 @@ def to_openvino(model: onnx.ModelProto) -> openvino.Model:
 def quantise(model: openvino.Model, inputs: Iterable[Floats], count: int) -> openvino.Model:
     """Quantise weights and activations to int8, by the ranges that ``count`` inputs show.
 
-    Post-training quantisation of NNCF: weights symmetric and by channel, activations as their distribution asks,
-    biases corrected for the mean error.
+    Post-training quantisation of NNCF: weights symmetric and by channel, activations as their distribution
+    asks, biases corrected for the mean error.
     """
     with redirect_stdout(io.StringIO()):  # its progress bars
         quantised: openvino.Model = nncf.quantize(

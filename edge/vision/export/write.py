@@ -16,7 +16,7 @@ from edge.vision.export.calibrate import Calibration
 from edge.vision.export.parts import parts_of
 from edge.vision.export.samples import part_inputs
 from edge.vision.export.to_onnx import OPSET, to_onnx
-from edge.vision.export.verify import TOLERANCES, verify
+from edge.vision.export.verify import TOLERANCES, Subject, verify
 from edge.vision.exported.layout import BOX_PREDICTOR
 from edge.vision.exported.record import (
     EXPORT_FILE,
@@ -31,8 +31,8 @@ from edge.vision.model_folder import CONFIG_FILE, DESCRIPTION_FILE, ModelFolder,
 from edge.vision.native.runtime import load_network
 from edge.vision.runtime import Image
 
-# What was proven to be right, and worth it: ONNX Runtime has no convolutions in bfloat16 on CPUs, and those in
-# int8 were slower there than in float32.
+# What was proven to be right, and worth it: ONNX Runtime has no convolutions in bfloat16 on CPUs, and in int8
+# they were slower there than in float32.
 PRECISIONS: dict[Format, tuple[Precision, ...]] = {
     "onnx": ("float32",),
     "openvino": ("float32", "bfloat16", "int8"),
@@ -136,11 +136,7 @@ def _make(source: ModelFolder, made: Path, request: Request, progress: Callable[
     _write_record(made, record)
     progress(f"comparing with the native runtime on {len(request.verification)} frames")
     verification = verify(
-        made,
-        record,
-        source,
-        network,
-        parts,
+        Subject(made, record, source, network, parts),
         request.verification,
         frames_from=request.frames_from,
         tolerances=request.tolerances or TOLERANCES[request.precision],

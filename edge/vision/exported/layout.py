@@ -1,7 +1,7 @@
 """The parts into which a network is cut, and the names that their graphs and outputs have.
 
-The trunk's tensors are channels-last, (N, H, W, C), at both ends: as the native runtime's batches lie in memory,
-and as ROIAlign and anchors read feature maps.
+The trunk's tensors are channels-last, (N, H, W, C), at both ends: as the native runtime's batches lie in
+memory, and as ROIAlign and anchors read feature maps.
 """
 
 from edge.vision.native.config import Model
