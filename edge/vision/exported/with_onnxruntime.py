@@ -40,7 +40,9 @@ class OnnxRuntimeEngine:
                 f"it has {', '.join(available)}"
             )
         self.device = device
-        self._provider_options = {"device_id": number} if number else {}
+        # OpenVINO would choose: bfloat16 where the processor has units for it, and with that other answers.
+        exact = {"device_type": "CPU", "precision": "FP32"} if kind == "openvino" else {}
+        self._provider_options = exact | ({"device_id": number} if number else {})
         self._options = onnxruntime.SessionOptions()
         self._options.intra_op_num_threads = threads or 0
         # As torch's in edge.vision.native: each graph has its pool, and who spins keeps the others waiting.
