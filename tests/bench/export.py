@@ -1,7 +1,7 @@
 """Frames/s of a model in the runtimes that it can be exported to, against the native runtime in float32.
 
 The same frames of 1600 x 256 px, one a call, turn and turn about in one process, so that whatever else the
-machine does meets all. Networks but the bundled one have random weights: what they find means nothing, and what
+machine does meets all. Networks but the bundled one have random weights: what they find means nothing, what
 it costs is what 1,000 proposals cost. Exports are as they are for people, but for the tolerances: of random
 weights, detections that are all but equally likely change places by any rounding.
 """

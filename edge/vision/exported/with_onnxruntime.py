@@ -47,7 +47,7 @@ class OnnxRuntimeEngine:
         self._options.intra_op_num_threads = threads or 0
         # As torch's in edge.vision.native: each graph has its pool, and who spins keeps the others waiting.
         self._options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._options.log_severity_level = 3  # errors; they come as exceptions, too
+        self._options.log_severity_level = 4  # fatal: what is less comes as an exception
 
     def load(self, part: str, read: ReadFile) -> Graph:
         """Make one part ready to run.

@@ -52,8 +52,7 @@ class OpenVinoEngine:
             model = self._core.read_model(topology, openvino.Tensor(weights))
             compiled = self._core.compile_model(model, self.device.upper(), self._properties(part))
         except RuntimeError as error:
-            reason = str(error).strip().split("\n")[-1]
-            raise ModelFileError(f"{name}: OpenVINO cannot load it: {reason}") from error
+            raise ModelFileError(f"{name}: OpenVINO cannot load it: {_reason(error)}") from error
         return OpenVinoGraph(compiled)
 
     def _properties(self, part: str) -> dict[str, str | int]:
@@ -82,7 +81,7 @@ class OpenVinoGraph(Graph):
             outputs = self._compiled(x, share_inputs=True, share_outputs=True)
         except RuntimeError as error:
             if "bad_alloc" in str(error) or "allocate" in str(error):
-                raise MemoryError(str(error)) from error
+                raise MemoryError(_reason(error)) from error
             raise
         return [outputs[output] for output in self._compiled.outputs]
 
@@ -90,3 +89,8 @@ class OpenVinoGraph(Graph):
 def _dimensions(output: openvino.ConstOutput) -> Dimensions:
     sizes = list(output.partial_shape)[1:]
     return tuple(size.get_length() if size.is_static else None for size in sizes)
+
+
+def _reason(error: RuntimeError) -> str:
+    """Return the last line; those before it tell where in OpenVINO's sources."""
+    return str(error).strip().rsplit("\n", 1)[-1]
