@@ -34,50 +34,52 @@ EXPORTS: tuple[tuple[Format, Precision], ...] = (
     ("openvino", "bfloat16"),
     ("openvino", "int8"),
 )
+NATIVE = "native float32"
 ANY_ANSWER = Tolerances(error=float(2**20), iou=0.0, score=1.0, agreement=0.0)
 
 
 def measure(repetitions: int, depths: Sequence[int | None] = (None, 18, 50)) -> list[dict[str, Any]]:
-    """Frames/s of each contestant, turn by turn; ``depths`` are of ResNets, None is the bundled model."""
+    """Frames/s and CPU time of each contestant, turn by turn; of ``depths`` of ResNets, None is the bundled model."""
     strip = SyntheticStrip(seed=7)
     frames = [strip.frame(number).image for number in range(FRAMES)]
     results = []
     for depth in depths:
         with tempfile.TemporaryDirectory() as place:
             model = BUNDLED_MODEL if depth is None else random_resnet(Path(place), depth)
-            contestants = {"native float32": load_runtime("native", model, device="cpu")}
+            contestants = {NATIVE: load_runtime("native", model, device="cpu")}
             contestants |= _exported(model, Path(place), frames)
             figures = _in_turn(contestants, frames, repetitions)
-        native = figures["native float32"]
-        ratios = {
-            name: [ours / theirs for ours, theirs in zip(rates, native, strict=True)]
-            for name, rates in figures.items()
-        }
         subject = "bundled model" if depth is None else f"R{depth}-FPN, 1,000 proposals"
-        results.append({"subject": subject, "frames_per_s": figures, "ratio": ratios})
+        results.append({"subject": subject, **figures})
     return results
 
 
 def table_of(results: Sequence[dict[str, Any]]) -> Table:
-    """Medians, and the spread of the ratios to the native runtime in float32."""
+    """Medians, and how many times as good as the native runtime in float32, with the spread."""
     table = Table(
         title="exports, frames/s of 1600 x 256, median, and ratio to native float32", title_justify="left"
     )
     table.add_column("subject")
     table.add_column("runtime")
-    for head in ("frames/s", "ratio", "spread"):
+    for head in ("frames/s", "ratio", "spread", "CPU ms/frame", "ratio", "spread"):
         table.add_column(head, justify="right")
     for result in results:
-        for name, rates in result["frames_per_s"].items():
-            ratios = result["ratio"][name]
-            table.add_row(
-                result["subject"],
-                name,
-                f"{statistics.median(rates):.2f}",
-                f"{statistics.median(ratios):.2f}",
-                f"{min(ratios):.2f} .. {max(ratios):.2f}",
+        rates, costs = result["frames_per_s"], result["cpu_ms_per_frame"]
+        for name in rates:
+            row = (
+                *_of_native(rates, name, more_is_better=True),
+                *_of_native(costs, name, more_is_better=False),
             )
+            table.add_row(result["subject"], name, *row)
     return table
+
+
+def _of_native(figures: dict[str, list[float]], name: str, *, more_is_better: bool) -> tuple[str, str, str]:
+    """Return the median, how many times as good as the native runtime it is, and the spread of that."""
+    pairs = zip(figures[name], figures[NATIVE], strict=True)
+    ratios = [ours / theirs if more_is_better else theirs / ours for ours, theirs in pairs]
+    spread = f"{min(ratios):.2f} .. {max(ratios):.2f}"
+    return f"{statistics.median(figures[name]):.2f}", f"{statistics.median(ratios):.2f}", spread
 
 
 def random_resnet(place: Path, depth: int) -> Path:
@@ -134,18 +136,22 @@ def _exported(model: Path, place: Path, frames: Sequence[Image]) -> dict[str, Ru
 
 def _in_turn(
     contestants: dict[str, Runtime], frames: Sequence[Image], repetitions: int
-) -> dict[str, list[float]]:
+) -> dict[str, dict[str, list[float]]]:
     for runtime in contestants.values():
-        _rate(runtime, frames[:WARMUP_FRAMES])
-    figures: dict[str, list[float]] = {name: [] for name in contestants}
+        _run(runtime, frames[:WARMUP_FRAMES])
+    rates: dict[str, list[float]] = {name: [] for name in contestants}
+    costs: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(repetitions):
         for name, runtime in contestants.items():
-            figures[name].append(_rate(runtime, frames))
-    return figures
+            seconds, cpu_seconds = _run(runtime, frames)
+            rates[name].append(len(frames) / seconds)
+            costs[name].append(1000 * cpu_seconds / len(frames))
+    return {"frames_per_s": rates, "cpu_ms_per_frame": costs}
 
 
-def _rate(runtime: Runtime, frames: Sequence[Image]) -> float:
-    started_at = time.perf_counter()
+def _run(runtime: Runtime, frames: Sequence[Image]) -> tuple[float, float]:
+    """Return seconds, and CPU seconds of all threads, which a busy machine leaves much as they are."""
+    started_at, cpu_started_at = time.perf_counter(), time.process_time()
     for frame in frames:
         runtime.infer([frame])
-    return len(frames) / (time.perf_counter() - started_at)
+    return time.perf_counter() - started_at, time.process_time() - cpu_started_at

@@ -38,7 +38,7 @@ PRECISIONS: dict[Format, tuple[Precision, ...]] = {
     "openvino": ("float32", "bfloat16", "int8"),
 }
 CARD_FILE = "README.md"
-LIBRARIES = {"onnx": ("onnx", "onnxruntime"), "openvino": ("onnx", "openvino", "nncf")}
+LIBRARIES = {"onnx": ("torch", "onnx", "onnxruntime"), "openvino": ("torch", "onnx", "openvino", "nncf")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,7 @@ def check_options(export_format: Format, precision: Precision, *, calibrated: bo
 
 
 def _make(source: ModelFolder, made: Path, request: Request, progress: Callable[[str], None]) -> ExportRecord:
+    """Write the folder, compare it, and write down what was seen."""
     progress("reading the model")
     network = load_network(source)
     parts = parts_of(network, source.config)
@@ -124,16 +125,7 @@ def _make(source: ModelFolder, made: Path, request: Request, progress: Callable[
             calibration = Calibration(network, source.config, parts, request.calibration)
         _write_openvino(models, made, calibration, progress)
     _copy_rest(source, made)
-    record = ExportRecord(
-        format=request.format,
-        precision=request.precision,
-        opset=OPSET,
-        source=Source(source.name, source.version),
-        files={file.name: digest(file.read_bytes()) for file in sorted(made.iterdir()) if _is_verified(file)},
-        libraries={name: version(name) for name in LIBRARIES[request.format]},
-        calibration_frames=len(request.calibration),
-    )
-    _write_record(made, record)
+    record = _describe(source, made, request)
     progress(f"comparing with the native runtime on {len(request.verification)} frames")
     verification = verify(
         Subject(made, record, source, network, parts),
@@ -160,6 +152,21 @@ def _write_openvino(
             progress(f"quantising {name}")
             converted = quantise(converted, calibration.inputs(name), len(calibration.frames))
         save(converted, made / f"{name}.xml")
+
+
+def _describe(source: ModelFolder, made: Path, request: Request) -> ExportRecord:
+    """Write the record of what is there, not yet compared: the runtime loads no folder without one."""
+    record = ExportRecord(
+        format=request.format,
+        precision=request.precision,
+        opset=OPSET,
+        source=Source(source.name, source.version),
+        files={file.name: digest(file.read_bytes()) for file in sorted(made.iterdir()) if _is_verified(file)},
+        libraries={name: version(name) for name in LIBRARIES[request.format]},
+        calibration_frames=len(request.calibration),
+    )
+    _write_record(made, record)
+    return record
 
 
 def _copy_rest(source: ModelFolder, made: Path) -> None:
