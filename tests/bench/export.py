@@ -39,7 +39,7 @@ ANY_ANSWER = Tolerances(error=float(2**20), iou=0.0, score=1.0, agreement=0.0)
 
 
 def measure(repetitions: int, depths: Sequence[int | None] = (None, 18, 50)) -> list[dict[str, Any]]:
-    """Frames/s and CPU time of each contestant, turn by turn; of ``depths`` of ResNets, None is the bundled model."""
+    """Frames/s and CPU time, turn by turn; of ``depths`` of ResNets, None is the bundled model."""
     strip = SyntheticStrip(seed=7)
     frames = [strip.frame(number).image for number in range(FRAMES)]
     results = []

@@ -19,9 +19,9 @@ from edge.vision.native.rcnn import GeneralizedRCNN
 from edge.vision.native.runtime import NativeRuntime
 from edge.vision.runtime import Image
 
-# float32: rounding alone, and every detection the same. What rounding to 8 bits of mantissa does to the bundled
-# model is 0.06 at most; 256 steps, calibrated on steel like that of the frames, 0.3 on the worst of 24 frames. A
-# graph that computes something else is off by 1 and more.
+# float32: rounding alone, and every detection the same. Rounding to 8 bits of mantissa puts outputs of the
+# bundled model off by 0.06 at most; rounding to 256 steps, calibrated on steel like that of the frames, by
+# 0.3 on the worst of 24 frames. A graph that computes something else is off by 1 and more.
 TOLERANCES = {
     "float32": Tolerances(error=1e-4, iou=0.99, score=1e-3, agreement=1.0),
     "bfloat16": Tolerances(error=0.1, iou=0.7, score=0.1, agreement=0.9),
