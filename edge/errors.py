@@ -26,6 +26,7 @@ StripsightError
 ├── ExchangeError               the model was not exchanged; the one before looks on
 │   ├── ExchangeBusyError           another exchange is under way, or the first model still loads; retriable
 │   └── ModelRefusedError           the new model cannot be served; the message says why
+├── ExportRefusedError          an exported model answers otherwise than the native one; it was not written
 ├── RequestError                a request over HTTP that is not taken; its reason labels the problem
 │   ├── StrangerError               reason "unauthorized"
 │   ├── RequestTooLargeError        reason "too_large"
@@ -190,6 +191,10 @@ class ExchangeBusyError(ExchangeError):
 
 class ModelRefusedError(ExchangeError):
     """The new model cannot be served; the message says why."""
+
+
+class ExportRefusedError(StripsightError):
+    """An exported model answers otherwise than the native one, and was not written; the message says what."""
 
 
 class RequestError(StripsightError):

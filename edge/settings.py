@@ -317,21 +317,25 @@ class ModelSettings(_Section):
     path: Path | None = Field(
         default=None, description="folder with config.yaml and weights; default: the bundled model"
     )
-    runtime: Literal["native", "detectron2", "fake"] = Field(
+    runtime: Literal["native", "onnx", "openvino", "detectron2", "fake"] = Field(
         default="native",
-        description="native serves R-CNN model folders; detectron2 serves any, by the library of that name "
-        "(an extra); fake finds what it is told to, for tests",
+        description="native serves R-CNN model folders; onnx and openvino (extras) serve what `stripsight "
+        "export` made of one; detectron2 serves any, by the library of that name (an extra); fake finds what "
+        "it is told to, for tests",
     )
     imports: list[ImportPath] = Field(
         default=[],
         description="detectron2 runtime: modules to import, whose code is executed, for projects beyond the "
         "library; module:function calls the function with the config",
     )
-    device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, ...")
+    device: str = Field(
+        default="auto",
+        description="auto, cpu, cuda, cuda:1, ...; openvino runtime: cpu, gpu, npu; onnx runtime: openvino",
+    )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         default="float32",
         description="of backbone and heads; boxes and scores are always float32; auto measures what this "
-        "processor is quickest with",
+        "processor is quickest with; an exported model has the precision that it was exported in",
     )
     threads: PositiveInt | None = Field(
         default=None, description="CPU threads of the model; default: PyTorch's choice"

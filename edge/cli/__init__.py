@@ -17,6 +17,7 @@ from edge.cli import (
     data,
     demo,
     evaluate,
+    export,
     inspect,
     model,
     package,
@@ -43,6 +44,7 @@ app.command()(run.run)
 app.command()(serve.serve)
 app.command(name="inspect")(inspect.inspect)
 app.command()(evaluate.evaluate)
+app.command()(export.export)
 app.command()(report.report)
 app.command()(submit.submit)
 app.command()(watch.watch)

@@ -10,6 +10,8 @@ class RuntimeName(StrEnum):
     """What can run a model."""
 
     native = "native"
+    onnx = "onnx"
+    openvino = "openvino"
     detectron2 = "detectron2"
 
 

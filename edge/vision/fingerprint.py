@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-# Config, model.json and weights of every format; notes and scripts beside them are none of the model's.
-_SUFFIXES = (".yaml", ".json", ".safetensors", ".pth", ".pkl")
+# Config, model.json, weights of every format and exported graphs; notes and scripts beside them are none of
+# the model's.
+_SUFFIXES = (".yaml", ".json", ".safetensors", ".pth", ".pkl", ".onnx", ".xml", ".bin")
 
 Fingerprint = tuple[tuple[str, int, int, int], ...]
 

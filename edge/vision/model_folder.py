@@ -7,10 +7,12 @@ from pathlib import Path
 import msgspec
 
 from edge.errors import ModelFileError, ModelMismatchError, UnsupportedModelError
+from edge.vision.exported.record import EXPORT_FILE
 from edge.vision.native.config import Config, Fraction, RetinaNet, RoiHeads, read_config
 
 CONFIG_FILE = "config.yaml"
-WEIGHTS_FILES = ("model.safetensors", "model.pth", "model.pkl")
+# An exported model has graphs in place of weights, and a file that tells the hash of each.
+WEIGHTS_FILES = ("model.safetensors", "model.pth", "model.pkl", EXPORT_FILE)
 _OF_A_RUN = "model"  # the folder in which a training run leaves its model
 DESCRIPTION_FILE = "model.json"
 VERSION_DIGITS = 12
@@ -30,6 +32,7 @@ class Description(msgspec.Struct, frozen=True):
 class ModelFolder:
     """A model as it lies on disk; ``version`` is the start of the SHA-256 over config and weights.
 
+    Of an exported model ``weights_file`` is ``export.json``, which stands for its graphs.
     There are no class names when neither ``model.json`` nor the config's architecture tells them.
     """
 

@@ -10,12 +10,14 @@ import numpy.typing as npt
 from edge.errors import InferenceError, ModelError, SettingsError
 from edge.vision.detections import Detections
 from edge.vision.device import DeviceUse
+from edge.vision.exported import RUNTIMES as EXPORTED
+from edge.vision.exported import require_library
 from edge.vision.model_folder import read_model_folder
 
 Image = npt.NDArray[np.uint8]
 
 BUNDLED_MODEL = Path(__file__).parent / "bundled"
-RUNTIMES = ("native", "detectron2")
+RUNTIMES = ("native", "onnx", "openvino", "detectron2")
 GREY_DIMENSIONS = 2
 COLOUR_DIMENSIONS = 3
 
@@ -58,14 +60,16 @@ def load_runtime(
     score_threshold: float | None = None,
     imports: Sequence[str] = (),
 ) -> Runtime:
-    """Load a model folder into the runtime ``native`` or ``detectron2``.
+    """Load a model folder into one of the runtimes.
 
     Args:
-        name: ``native`` or ``detectron2``.
-        model: folder with Detectron2's ``config.yaml`` and weights.
-        device: torch's name of a device, or ``auto`` for CUDA where there is one.
+        name: ``native``, ``onnx``, ``openvino`` or ``detectron2``.
+        model: folder with Detectron2's ``config.yaml`` and weights; for ``onnx`` and ``openvino`` one that
+            ``stripsight export`` has written.
+        device: torch's name of a device, or ``auto`` for CUDA where there is one; ``onnx`` and ``openvino``
+            have names of their own (see their engines).
         precision: of backbone and heads: ``float32``, ``bfloat16``, ``float16``, or ``auto`` for what this
-            processor is quickest with; the runtime's own ``precision`` says what that is.
+            processor is quickest with; an export has its own. The runtime's ``precision`` says what it is.
         threads: CPU threads of torch in this process; None for torch's choice.
         score_threshold: stands in for the model's own thresholds of all classes.
         imports: what ``detectron2`` is to know besides Detectron2: modules to import, whose code is executed,
@@ -73,7 +77,7 @@ def load_runtime(
 
     Raises:
         SettingsError: unknown name, device or precision, or an import that fails.
-        ModelError: the model folder cannot be served, or Detectron2 is not installed.
+        ModelError: the model folder cannot be served, or the runtime's library is not installed.
     """
     if name == "native":
         read_model_folder(model)  # names a wrong folder at once: torch takes seconds to import
@@ -81,6 +85,19 @@ def load_runtime(
 
         return NativeRuntime(
             model, device=device, precision=precision, threads=threads, score_threshold=score_threshold
+        )
+    if name in EXPORTED:
+        require_library(name)
+        read_model_folder(model)
+        from edge.vision.exported.runtime import ExportedRuntime  # noqa: PLC0415
+
+        return ExportedRuntime(
+            model,
+            name=name,
+            device=device,
+            precision=precision,
+            threads=threads,
+            score_threshold=score_threshold,
         )
     if name == "detectron2":
         from edge.vision.with_detectron2 import require_detectron2  # noqa: PLC0415

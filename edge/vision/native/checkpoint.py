@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from edge.errors import ModelFileError, ModelMismatchError
+from edge.vision.exported.record import EXPORT_FILE, read_record
 from edge.vision.native.zoo_pickle import read_zoo_pickle
 
 # These hold nothing that inference reads: batch norm's step counter, and what old checkpoints carry along
@@ -74,6 +75,11 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor], *, source: Path) 
 def _read(file: Path) -> dict[str, Any]:
     if not file.is_file():
         raise ModelFileError(f"{file}: there is no such file")
+    if file.name == EXPORT_FILE:
+        raise ModelFileError(
+            f"{file.parent}: is an exported model, whose weights are in its graphs: "
+            f'model.runtime = "{read_record(file.parent).format}" runs it'
+        )
     if file.suffix == ".safetensors":
         return _read_safetensors(file)
     if file.suffix == ".pth":

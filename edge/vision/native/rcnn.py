@@ -11,7 +11,7 @@ from edge.vision.native.efficientnet_lite import EfficientNetLite
 from edge.vision.native.fpn import FeaturePyramid
 from edge.vision.native.resnet import ResNet
 from edge.vision.native.roi_heads import BoxDetections, CascadeRoiHeads, RoiHeads, StandardRoiHeads
-from edge.vision.native.rpn import RegionProposalNetwork
+from edge.vision.native.rpn import RegionProposalNetwork, RpnOutput
 from edge.vision.native.support import LITE_FPN, check_supported
 
 
@@ -67,10 +67,15 @@ class GeneralizedRCNN(nn.Module):
         step = self.backbone.size_divisibility
         return -(-height // step) * step, -(-width // step) * step
 
+    def first_stage(self, pixels: Tensor) -> tuple[dict[str, Tensor], RpnOutput]:
+        """Return the feature maps by name, and what the proposal network says of each anchor."""
+        features = self.backbone(pixels)
+        return features, self.proposal_generator(features)
+
     def forward(self, batch: ImageBatch) -> list[RawDetections]:
         """Detect; one entry for each image."""
-        features = self.backbone(batch.pixels)
-        proposals = self.proposal_generator.select(self.proposal_generator(features), batch.image_sizes)
+        features, anchors = self.first_stage(batch.pixels)
+        proposals = self.proposal_generator.select(anchors, batch.image_sizes)
         found = self.roi_heads.detect(features, [p.boxes for p in proposals], batch.image_sizes)
         if self.roi_heads.mask_head is None:
             return [RawDetections(image, None) for image in found]

@@ -70,10 +70,12 @@ class RegionProposalNetwork(nn.Module):
 
     def forward(self, features: Mapping[str, Tensor]) -> RpnOutput:
         """Predict objectness and deltas for the anchors of all levels."""
-        levels = [features[name] for name in self.in_features]
-        objectness, deltas = self.rpn_head(levels)
+        return self.at_anchors(*self.rpn_head([features[name] for name in self.in_features]))
+
+    def at_anchors(self, objectness: Sequence[Tensor], deltas: Sequence[Tensor]) -> RpnOutput:
+        """Give each anchor what the head's maps (N, A, H, W) and (N, A*4, H, W), one a level, say of it."""
         return RpnOutput(
-            anchors=self.anchor_generator(levels),
+            anchors=self.anchor_generator(objectness),
             objectness=[x.permute(0, 2, 3, 1).flatten(1) for x in objectness],
             deltas=[_deltas_by_anchor(x) for x in deltas],
         )

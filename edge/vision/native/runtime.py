@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from edge.vision.detections import Detections
+from edge.vision.model_folder import ModelFolder
 from edge.vision.native.checkpoint import load_weights, read_weights
 from edge.vision.native.heads import BoxHead
 from edge.vision.native.layers import fold_norms
@@ -47,16 +48,13 @@ class NativeRuntime(TorchRuntime):
         super().__init__(
             folder, device=device, precision=precision, threads=threads, score_threshold=score_threshold
         )
-        model = build_model(self.config, source=str(self.folder.config_file))
-        load_weights(model, read_weights(self.folder.weights_file), source=self.folder.weights_file)
+        model = load_network(self.folder)
         model.roi_heads.score_thresholds.copy_(self._thresholds)
-        fold_norms(model)
         if self._device.type == "cpu":
             for module in model.modules():
                 if isinstance(module, BoxHead):
                     module.flatten_by_convolution()
-        model = model.eval().requires_grad_(False).to(self._device)
-        self._model = model.to(memory_format=torch.channels_last)
+        self._model = model.to(self._device).to(memory_format=torch.channels_last)
         if precision == AUTO:
             self.precision = choose_precision(self._model)
         elif precision != FLOAT32:
@@ -74,3 +72,15 @@ class NativeRuntime(TorchRuntime):
             to_frame(image_raw, job.seen, (job.image.shape[0], job.image.shape[1]))
             for image_raw, job in zip(raw, jobs, strict=True)
         ]
+
+
+def load_network(folder: ModelFolder) -> GeneralizedRCNN:
+    """Build a folder's network for inference, in float32 on the CPU, its batch norms folded.
+
+    Raises:
+        ModelError: its config or its weights cannot be served.
+    """
+    model = build_model(folder.config, source=str(folder.config_file))
+    load_weights(model, read_weights(folder.weights_file), source=folder.weights_file)
+    fold_norms(model)
+    return model.eval().requires_grad_(False)

@@ -30,7 +30,9 @@ def test_the_native_runtime_serves_a_folder(model_folder: Callable[..., Path]) -
 
 def test_an_unknown_runtime_is_named_with_what_is_allowed() -> None:
     """A misspelt runtime is a setting's error."""
-    with pytest.raises(SettingsError, match="'nativ' is unknown; allowed: native, detectron2"):
+    with pytest.raises(
+        SettingsError, match="'nativ' is unknown; allowed: native, onnx, openvino, detectron2"
+    ):
         load_runtime("nativ")
 
 
