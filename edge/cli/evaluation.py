@@ -17,8 +17,9 @@ from edge.training.evaluation.stored import pool
 from edge.training.evaluation.submission import Row, rows_of
 from edge.training.samples import Sample
 from edge.vision.detections import Detections
-from edge.vision.model_folder import ModelFolder, read_model_folder
+from edge.vision.model_folder import ModelFolder, learned_frame_px, read_model_folder
 from edge.vision.runtime import Runtime, load_runtime
+from edge.vision.tiling.runtime import Tiling, tiled
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Engine:
                 score_threshold=score_threshold,
             )
             runtime.warmup()
-        return runtime
+        return tiled(runtime, Tiling(), learned_frame_px(self.folder))
 
 
 @dataclass(frozen=True, slots=True)

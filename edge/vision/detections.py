@@ -1,7 +1,8 @@
 """What a runtime finds on one frame."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -24,3 +25,13 @@ class Detections:
     def __len__(self) -> int:
         """Return the number of detections."""
         return len(self.scores)
+
+    def moved(self, x: int, y: int) -> "Detections":
+        """Return them in px of a picture in which theirs begins at column ``x`` and row ``y``."""
+        if not x and not y:
+            return self
+        boxes = self.boxes + np.array([x, y, x, y], self.boxes.dtype)
+        masks = self.masks and tuple(
+            msgspec.structs.replace(mask, x=mask.x + x, y=mask.y + y) for mask in self.masks
+        )
+        return replace(self, boxes=boxes, masks=masks)
