@@ -446,6 +446,11 @@ class CameraSettings(_Section):
     pitch_x_mm: PitchMm | None = Field(default=None, description="mm of strip a pixel, across the strip")
     pitch_y_mm: PitchMm | None = Field(default=None, description="mm of strip a pixel, along the coil")
     offset_mm: PositionMm = Field(default=0.0, description="first column, from the operator-side edge")
+    find_strip_edges: Literal["none", "operator", "drive", "both"] = Field(
+        default="none",
+        description="edges of the strip that it may see, with black beside them: they are looked for on each "
+        "frame, the black is not inspected, and the operator-side one, where it is found, stands in for offset_mm",
+    )
     content_type: Name | None = Field(default=None, description="default: told from the first bytes")
     width_px: PositiveInt | None = Field(default=None, description="of raw frames")
     height_px: PositiveInt | None = Field(default=None, description="of raw frames")

@@ -90,6 +90,15 @@ class FrameReference(msgspec.Struct, frozen=True, kw_only=True):
         return (self.coil or self.camera).encode()
 
 
+class StripEdges(msgspec.Struct, frozen=True, kw_only=True):
+    """Where on a frame the strip begins and ends; null where that edge was not looked for or not found."""
+
+    operator_px: Count | None = None
+    """Column in which the strip begins, at its operator-side edge."""
+    drive_px: Count | None = None
+    """Column behind the strip's last one, at its drive-side edge."""
+
+
 class StageTimes(msgspec.Struct, frozen=True, kw_only=True):
     """Milliseconds that a frame spent in each stage."""
 
@@ -130,6 +139,8 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     """Height of the image; null where it could not be told."""
     strip_mm: Box | None = None
     """Part of the strip that the frame shows, in mm; null where a failed frame did not tell."""
+    strip_edges: StripEdges | None = None
+    """Edges of the strip on the frame; null where its camera's settings do not ask for them."""
     model: ModelReference | None = None
     """The model that looked; null where none did."""
 

@@ -23,7 +23,7 @@ def model() -> Runtime:
 
 def strip_with_patch(x: int, y: int, *, width: int = 220, height: int = 130) -> Image:
     """Clean drawn strip, and one patch whose box begins at (x, y)."""
-    steel = SyntheticStrip(11, WIDTH, HEIGHT, defect_rate=0.0).frame(0).image.astype(np.float32)
+    steel = SyntheticStrip(5, WIDTH, HEIGHT, defect_rate=0.0).frame(0).image.astype(np.float32)
     random = np.random.default_rng(4)
     outline = patch_outline(height, width, random)
     paint_defect(PATCH, steel[y : y + height, x : x + width], outline, random)
