@@ -316,8 +316,8 @@ class TilingSettings(_Section):
 
     mode: Literal["auto", "off"] = Field(
         default="auto",
-        description="auto: frames that are larger than a tile go through the model in overlapping tiles; off: "
-        "they go whole, shrunk to what its config says",
+        description="auto: frames larger than a tile go through the model in overlapping tiles; off: they go "
+        "whole, shrunk to what its config says",
     )
     width_px: PositiveInt | None = Field(
         default=None,
@@ -449,7 +449,7 @@ class CameraSettings(_Section):
     find_strip_edges: Literal["none", "operator", "drive", "both"] = Field(
         default="none",
         description="edges of the strip that it may see, with black beside them: they are looked for on each "
-        "frame, the black is not inspected, and the operator-side one, where it is found, stands in for offset_mm",
+        "frame, the black is not inspected, and the operator-side one, where found, stands in for offset_mm",
     )
     content_type: Name | None = Field(default=None, description="default: told from the first bytes")
     width_px: PositiveInt | None = Field(default=None, description="of raw frames")

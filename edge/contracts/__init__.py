@@ -5,7 +5,15 @@ No I/O and no torch here: any camera process or consumer may import this package
 
 from edge.contracts.frame import Frame, FrameMetadata, FrameOrigin, RawFrame
 from edge.contracts.mask import Mask
-from edge.contracts.results import Box, Defect, FrameReference, Inspection, ModelReference, StageTimes
+from edge.contracts.results import (
+    Box,
+    Defect,
+    FrameReference,
+    Inspection,
+    ModelReference,
+    StageTimes,
+    StripEdges,
+)
 
 __all__ = [
     "Box",
@@ -19,4 +27,5 @@ __all__ = [
     "ModelReference",
     "RawFrame",
     "StageTimes",
+    "StripEdges",
 ]

@@ -79,7 +79,7 @@ class DeliveryStage:
     def _inspection(self, work: Work, defects: int, model: ModelReference) -> Inspection:
         strip = None
         if work.metadata is not None and work.width_px and work.height_px:
-            strip = strip_shown(work.width_px, work.height_px, work.metadata)
+            strip = strip_shown(work.width_px, work.height_px, work.metadata, work.strip_edges)
         return Inspection(
             id=work.reference.id,
             frame=work.reference,
@@ -92,6 +92,7 @@ class DeliveryStage:
             width_px=work.width_px,
             height_px=work.height_px,
             strip_mm=strip,
+            strip_edges=work.strip_edges,
             model=model if work.needs_model else None,
         )
 

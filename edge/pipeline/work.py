@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from edge.contracts.frame import FrameMetadata, RawFrame
-from edge.contracts.results import FrameReference, ModelReference, Outcome, StageTimes
+from edge.contracts.results import FrameReference, ModelReference, Outcome, StageTimes, StripEdges
 from edge.errors import FrameError
 from edge.pipeline.decode import Image
 from edge.vision.detections import Detections
@@ -23,6 +23,8 @@ class Skip(NamedTuple):
 class Work:
     """What is known of a frame so far; each stage fills in its part, and drops what the next needs no more.
 
+    ``image`` begins at column ``first_column`` of the frame, where black beside the strip was cut off;
+    ``detections`` are in px of the whole frame, which is ``width_px`` wide.
     A frame that failed keeps its ``error``, one that was ``skipped`` the reason; both travel on beside their
     neighbours, so that the order holds.
     Times are seconds; ``taken_in_at`` and ``decode_began_at`` are on the event loop's clock.
@@ -35,6 +37,8 @@ class Work:
     image: Image | None = None
     width_px: int | None = None
     height_px: int | None = None
+    strip_edges: StripEdges | None = None
+    first_column: int = 0
     detections: Detections | None = None
     error: FrameError | None = None
     skipped: Skip | None = None

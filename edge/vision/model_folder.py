@@ -74,7 +74,7 @@ def read_model_folder(path: Path) -> ModelFolder:
 
 
 def learned_frame_px(folder: Path) -> tuple[int, int] | None:
-    """Return (width, height) of the frames that a folder's model has learned from; None where it does not say.
+    """Return (width, height) of the frames that a folder's model has learned from; None if it does not say.
 
     Raises:
         ModelFileError: its ``model.json`` is unreadable.

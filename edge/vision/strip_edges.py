@@ -11,18 +11,18 @@ import numpy.typing as npt
 from edge.contracts.results import StripEdges
 from edge.vision.runtime import COLOUR_DIMENSIONS, Image
 
-# So many rows, and every fourth column: noise is averaged away, and 4096 x 1024 px take some 0.1 ms.
+# So many rows, and every fourth column: noise averages out, and 4096 x 1024 px take some 0.1 ms.
 _ROWS, _COLUMN_STEP = 32, 4
 _GREEN = 1
 
-# Beside the strip, Severstal's cameras see 0 to 13 grey levels, and a rim of steel more than three times that.
-# A strip that grows dark towards the frame's border, in a badly lit corner say, does so without such a step.
+# Beside the strip, Severstal's cameras see 0 to 13 grey levels, and its rim has more than three times that. A
+# strip that grows dark towards the frame's border, where light is poor, does so without such a step.
 _BLACKEST_STEEL, _OF_STEEL, _STEP_UP = 16.0, 0.25, 3.0
 _RIM_PX = (16, 64)  # of steel behind the edge: the side face before it is dim
 _CAMERA_FLOOR = 1.0  # grey levels; nothing is three times brighter than 0
 _BRIGHT_PERCENTILE = 98  # of columns: a strip that shows in 2 % of them is found
 
-# Some black is left beside the strip: models know it from training. And what is cut off is a multiple of this,
+# Some black is left beside the strip: models know it from training. What is cut off is a multiple of a step,
 # so that frames between which the strip has wandered a little are of one size, and make one batch.
 _MARGIN_PX, _CUT_STEP_PX = 16, 64
 
@@ -47,7 +47,8 @@ def find_strip_edges(image: Image, seen: Seen) -> StripEdges:
     black = min(_BLACKEST_STEEL, _OF_STEEL * float(np.percentile(coarse, _BRIGHT_PERCENTILE)))
     width = image.shape[1]
     from_left = _band_px(rows, coarse, black) if seen.operator else 0
-    from_right = _band_px(rows[:, ::-1], _profile(rows[:, ::-1][:, ::_COLUMN_STEP]), black) if seen.drive else 0
+    mirrored = rows[:, ::-1]
+    from_right = _band_px(mirrored, _profile(mirrored[:, ::_COLUMN_STEP]), black) if seen.drive else 0
     return StripEdges(
         operator_px=from_left or None,
         drive_px=width - from_right if from_right else None,
@@ -55,7 +56,7 @@ def find_strip_edges(image: Image, seen: Seen) -> StripEdges:
 
 
 def inspected_columns(edges: StripEdges, width_px: int) -> tuple[int, int]:
-    """Return the columns [x0, x1) that are worth inspecting: the strip, and a little of the black beside it."""
+    """Return the columns [x0, x1) to be inspected: the strip, and a little of the black beside it."""
     x0, beyond = 0, 0
     if edges.operator_px is not None:
         x0 = max(0, edges.operator_px - _MARGIN_PX) // _CUT_STEP_PX * _CUT_STEP_PX

@@ -33,18 +33,19 @@ class Region:
 
     def within(self, window: Rectangle) -> "Region":
         """Return the part of it that lies in a window."""
-        return Region(self.bounds.common(window), self._cut(window))
+        return Region(self.bounds.common(window), self.pixels_in(window))
 
     def shared_with(self, other: "Region") -> int:
         """Return how many pixels two regions have in common."""
         common = self.bounds.common(other.bounds)
-        ours, theirs = self._cut(common), other._cut(common)
+        ours, theirs = self.pixels_in(common), other.pixels_in(common)
         if ours is None or theirs is None:
             both = ours if theirs is None else theirs
             return common.area if both is None else int(np.count_nonzero(both))
         return int(np.count_nonzero(ours & theirs))
 
-    def _cut(self, window: Rectangle) -> npt.NDArray[np.bool_] | None:
+    def pixels_in(self, window: Rectangle) -> npt.NDArray[np.bool_] | None:
+        """Return those of ``pixels`` that lie in a window; None if all of ``bounds`` counts."""
         if self.pixels is None:
             return None
         part, (x, y, _, _) = self.bounds.common(window), self.bounds

@@ -33,12 +33,12 @@ def tiled(runtime: Runtime, tiling: Tiling | None, learned_px: tuple[int, int] |
         learned_px: (width, height) of the frames that the model has learned from; None where nobody knows.
 
     Returns:
-        A runtime around the given one; that one itself where there is no tile size, which leaves frames whole.
+        A runtime around the given one; without a tile size that one itself, which takes frames whole.
 
     Raises:
         SettingsError: the overlap is more than half a tile.
     """
-    size_px = tiling and (tiling.size_px or learned_px)
+    size_px = (tiling.size_px or learned_px) if tiling else None
     if tiling is None or size_px is None:
         return runtime
     if 2 * tiling.overlap_px > min(size_px):

@@ -45,7 +45,8 @@ def test_frames_that_fit_into_a_tile_are_the_models_own_business() -> None:
     """They go on as they came, in one call, and the answers are untouched."""
     images = [picture(48, 64), picture(10, 20, seed=1)]
     inner = Watched(defects_per_frame=2)
-    for ours, theirs in zip(around(inner).infer(images), FakeRuntime(defects_per_frame=2).infer(images)):
+    expected = FakeRuntime(defects_per_frame=2).infer(images)
+    for ours, theirs in zip(around(inner).infer(images), expected, strict=True):
         assert np.array_equal(ours.boxes, theirs.boxes)
         assert ours.masks == theirs.masks
     assert inner.calls == [[(48, 64), (10, 20)]]
