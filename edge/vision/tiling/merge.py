@@ -1,8 +1,8 @@
 """What was found on overlapping tiles becomes what is on the frame: each defect once, and whole.
 
 Neighbours share their overlap at its middle: each tile answers for its core. A detection that lies in the
-core of its tile is seen whole there and counts as it is. One that reaches out of it is a view of something that
-a neighbour sees as well, or better:
+core of its tile is seen whole there and counts as it is. One that reaches out of it is a view of something
+that a neighbour sees as well, or better:
 
 1. what a neighbour has found whole is told by it already, and the view is dropped;
 2. views that agree where both tiles look are one object, which is as large as all of them together.
@@ -25,8 +25,8 @@ Box = tuple[float, float, float, float]
 
 # This much of a view lies within what a neighbour found whole: then that is what it shows.
 _TOLD_PART = 0.5
-# This much of the smaller of two views is in both, of what both tiles see. Two views of one scratch still have
-# that when they lie a third of its width apart; two scratches side by side have nothing.
+# This much of the smaller of two views is in both, of what both tiles see. Two views of one scratch still
+# have that when they lie a third of its width apart; two scratches side by side have nothing.
 _AGREEING_PART = 0.5
 
 

@@ -1,5 +1,7 @@
 """The bundled model on strip that is larger than any it has learned from."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -21,10 +23,15 @@ def model() -> Runtime:
     return load_model(ModelSettings(device="cpu"))
 
 
+@cache
+def clean_strip() -> np.ndarray:
+    """(HEIGHT, WIDTH) grey levels of drawn steel; drawing it takes longer than inspecting it."""
+    return SyntheticStrip(5, WIDTH, HEIGHT, defect_rate=0.0).frame(0).image.astype(np.float32)
+
+
 def strip_with_patch(x: int, y: int, *, width: int = 220, height: int = 130) -> Image:
     """Clean drawn strip, and one patch whose box begins at (x, y)."""
-    steel = SyntheticStrip(5, WIDTH, HEIGHT, defect_rate=0.0).frame(0).image.astype(np.float32)
-    random = np.random.default_rng(4)
+    steel, random = clean_strip().copy(), np.random.default_rng(4)
     outline = patch_outline(height, width, random)
     paint_defect(PATCH, steel[y : y + height, x : x + width], outline, random)
     return np.clip(steel + 0.5, 0, 255).astype(np.uint8)
@@ -46,8 +53,8 @@ def patches(found: Detections) -> np.ndarray:
 # Tiles begin at columns 0 and 300 and at rows 0 and 144, and end at columns 1600 and 1900, rows 256 and 400.
 @pytest.mark.parametrize(
     ("x", "y"),
-    [(700, 20), (700, 150), (1500, 20), (200, 180), (1510, 160)],
-    ids=["inside", "cut along", "cut across", "cut by four", "at the corner"],
+    [(700, 20), (700, 150), (1510, 160)],
+    ids=["on one tile", "cut along the strip", "cut by four tiles"],
 )
 def test_a_defect_comes_out_once_wherever_borders_cut_it(model: Runtime, x: int, y: int) -> None:
     """One patch, whole, with a mask that fills most of its box, as on a frame of the model's own size."""
