@@ -30,6 +30,7 @@ from edge.telemetry.tracing import Tracer, open_tracer
 from edge.vision.fake import FakeRuntime
 from edge.vision.model_folder import learned_frame_px
 from edge.vision.runtime import BUNDLED_MODEL, Runtime, load_runtime
+from edge.vision.screen.loading import screened
 from edge.vision.tiling.runtime import Tiling, tiled
 
 log = structlog.get_logger(__name__)
@@ -48,7 +49,7 @@ def load_model(model: ModelSettings) -> Runtime:
             delay_ms_per_batch=model.fake_delay_ms,
             delay_ms_per_frame=model.fake_delay_per_frame_ms,
         )
-        return tiled(fake, _tiling(model.tiling), None)
+        return tiled(_screened(fake, model), _tiling(model.tiling), None)
     folder = model.path or BUNDLED_MODEL
     runtime = load_runtime(
         model.runtime,
@@ -59,7 +60,11 @@ def load_model(model: ModelSettings) -> Runtime:
         score_threshold=model.score_threshold,
         imports=model.imports,
     )
-    return tiled(runtime, _tiling(model.tiling), learned_frame_px(folder))
+    return tiled(_screened(runtime, model), _tiling(model.tiling), learned_frame_px(folder))
+
+
+def _screened(runtime: Runtime, model: ModelSettings) -> Runtime:
+    return screened(runtime, model.screen.path, device=model.device, threshold=model.screen.threshold)
 
 
 def _tiling(settings: TilingSettings) -> Tiling | None:

@@ -346,6 +346,19 @@ class TilingSettings(_Section):
         return self
 
 
+class ScreenSettings(_Section):
+    """A cheap first look at every frame, which lets only suspicious ones through to the model."""
+
+    path: Path | None = Field(
+        default=None,
+        description="folder of a screen, as stripsight train --stage screen writes it; default: the model "
+        "looks at every frame",
+    )
+    threshold: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None, description="score from which a frame goes on to the model, instead of the screen's own"
+    )
+
+
 class ModelSettings(_Section):
     """Which model looks at the frames, and how it runs."""
 
@@ -380,6 +393,7 @@ class ModelSettings(_Section):
         description="how long a new model may take to load, warm up and pass its trial, before it is refused",
     )
     tiling: TilingSettings = TilingSettings()
+    screen: ScreenSettings = ScreenSettings()
     fake_delay_ms: Annotated[float, Field(ge=0)] = Field(
         default=0.0, description="fake runtime: time a batch takes"
     )

@@ -11,6 +11,7 @@ from edge.contracts.results import (
     FrameReference,
     Inspection,
     ModelReference,
+    Screening,
     StageTimes,
     StripEdges,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "Mask",
     "ModelReference",
     "RawFrame",
+    "Screening",
     "StageTimes",
     "StripEdges",
 ]

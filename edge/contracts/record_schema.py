@@ -16,6 +16,7 @@ from edge.contracts.results import (
     FrameReference,
     Inspection,
     ModelReference,
+    Screening,
     StageTimes,
     StripEdges,
 )
@@ -26,7 +27,9 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _TYPES = {
     record.__name__: record
-    for record in (Box, Defect, FrameReference, Inspection, Mask, ModelReference, StageTimes, StripEdges)
+    for record in (
+        *(Box, Defect, FrameReference, Inspection, Mask, ModelReference, Screening, StageTimes, StripEdges),
+    )
 }
 _UNITS = {"px": "px", "mm": "mm", "mm2": "mm²", "ms": "ms"}
 

@@ -93,7 +93,8 @@ class DeliveryStage:
             height_px=work.height_px,
             strip_mm=strip,
             strip_edges=work.strip_edges,
-            model=model if work.needs_model else None,
+            model=model if work.was_modelled else None,
+            screening=work.screening,
         )
 
     def _records(
@@ -138,6 +139,8 @@ class DeliveryStage:
             age_s = (now - work.reference.captured_at).total_seconds()
             metrics.frame_done(who, max(age_s, 0.0), objective_s=self._objective_s)
             metrics.expect_defects(who, batch.model.class_names)
+            if work.screening is not None:
+                metrics.frame_screened(who, passed=work.screening.passed)
             for defect in found:
                 metrics.defect_found(who, defect.class_name, (defect.box_mm.x0 + defect.box_mm.x1) / 2)
             if work.error is not None:

@@ -6,7 +6,14 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from edge.contracts.frame import FrameMetadata, RawFrame
-from edge.contracts.results import FrameReference, ModelReference, Outcome, StageTimes, StripEdges
+from edge.contracts.results import (
+    FrameReference,
+    ModelReference,
+    Outcome,
+    Screening,
+    StageTimes,
+    StripEdges,
+)
 from edge.errors import FrameError
 from edge.pipeline.decode import Image
 from edge.vision.detections import Detections
@@ -65,6 +72,16 @@ class Work:
     def needs_model(self) -> bool:
         """Whether the model will look at the frame, for all that is known so far."""
         return self.error is None and self.skipped is None
+
+    @property
+    def screening(self) -> Screening | None:
+        """What a screen found, if there is one and it has looked."""
+        return self.detections.screening if self.detections else None
+
+    @property
+    def was_modelled(self) -> bool:
+        """Whether the model was asked about the frame, and not only the screen before it."""
+        return self.needs_model and (self.screening is None or self.screening.passed)
 
     @property
     def outcome(self) -> Outcome:

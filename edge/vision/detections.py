@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.contracts.mask import Mask
+from edge.contracts.results import Screening
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +16,14 @@ class Detections:
 
     ``boxes``: (N, 4) float32, x0 y0 x1 y1 in px of the original picture; ``scores``: (N,) float32,
     descending; ``classes``: (N,) int64, contiguous from 0; ``masks``: N, or None when the model has no masks.
+    ``screening``: what a screen found before; None where there is none.
     """
 
     boxes: npt.NDArray[np.float32]
     scores: npt.NDArray[np.float32]
     classes: npt.NDArray[np.int64]
     masks: tuple[Mask, ...] | None
+    screening: Screening | None = None
 
     def __len__(self) -> int:
         """Return the number of detections."""

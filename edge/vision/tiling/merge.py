@@ -11,7 +11,7 @@ Anything else counts as it is: rather twice than not at all.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -72,8 +72,13 @@ def merge(tiles: Sequence[Tile], found: Sequence[Detections]) -> Detections:
     partial = [view for view in views if not view.is_whole and not _is_told(view, wholes)]
     objects = wholes + [_joined(group) for group in _groups(partial)]
     objects.sort(key=lambda view: view.order)
-    has_masks = all(detections.masks is not None for detections in found)
-    return _detections(objects, has_masks=has_masks)
+    # A tile that a screen lets go has neither detections nor masks.
+    has_masks = all(detections.masks is not None for detections in found if len(detections))
+    screenings = [detections.screening for detections in found if detections.screening]
+    return replace(
+        _detections(objects, has_masks=has_masks),
+        screening=max(screenings, key=lambda screening: screening.score, default=None),
+    )
 
 
 def _views(tiles: Sequence[Tile], found: Sequence[Detections]) -> Iterator[View]:
