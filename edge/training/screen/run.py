@@ -22,6 +22,8 @@ from edge.vision.screen.network import ScreenNetwork
 from edge.vision.screen.screen import Screen
 
 _BATCH_FRAMES = 8
+DEFAULT_MINUTES = 15.0
+
 # Without a validation set every third frame is held out: a bound takes many frames with defects.
 _HELD_OUT_OF = 3
 
@@ -39,7 +41,7 @@ class ScreenOptions:
     folds: dict[str, int] | None = None
     fold: int | None = None
     miss_rate: float = 0.01
-    minutes: float = 15.0
+    minutes: float = DEFAULT_MINUTES
     device: str = "auto"
     threads: int = 1
 
@@ -113,6 +115,9 @@ def _frames(options: ScreenOptions) -> tuple[list[LabelledFrame], list[LabelledF
     if not options.validation:
         held = [frame for frame in data if _is_held_out(frame, options)]
         data = [frame for frame in data if not _is_held_out(frame, options)]
+    known = {frame.path.resolve() for frame in data}
+    if both := next((frame for frame in held if frame.path.resolve() in known), None):
+        raise DatasetError(f"{both.path}: is to be learned from and held out; calibration takes other frames")
     if not any(frame.instances for frame in data) or all(frame.instances for frame in data):
         raise DatasetError("a screen learns to tell frames with defects from clean ones: there must be both")
     return data, held

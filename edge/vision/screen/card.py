@@ -16,7 +16,7 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Calibration(msgspec.Struct, frozen=True, kw_only=True):
-    """On frames that the screen has not learned from: how many of those with defects stay below the threshold.
+    """On frames that the screen has not learned from: how many with defects stay below the threshold.
 
     With ``confidence``, of all such frames no larger share than ``miss_rate_at_most`` is missed.
     """

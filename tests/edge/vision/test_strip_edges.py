@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.contracts import StripEdges
@@ -13,6 +13,8 @@ from edge.training.synthetic import SyntheticStrip
 from edge.training.synthetic.coil import make_coil
 from edge.vision.runtime import Image
 from edge.vision.strip_edges import Seen, find_strip_edges, inspected_columns
+
+law = settings(deadline=None)  # a busy machine
 
 BOTH = Seen(operator=True, drive=True)
 WIDTH, HEIGHT = 800, 64
@@ -27,6 +29,7 @@ def frame(start: int, end: int, *, steel: float = 90.0, black: float = 3.0, seed
     return np.clip(grey + noise, 0, 255).astype(np.uint8)
 
 
+@law
 @given(
     start=st.one_of(st.just(0), st.integers(4, 500)),
     steel=st.integers(25, 220),
@@ -89,6 +92,7 @@ def test_light_that_fades_towards_the_border_makes_no_edge() -> None:
     assert find_strip_edges(fading, BOTH) == StripEdges()
 
 
+@law
 @given(start=st.integers(0, WIDTH), end=st.integers(0, WIDTH))
 def test_no_strip_is_left_out(start: int, end: int) -> None:
     """What is inspected holds all strip and at least a margin beside it, cut in steps, for equal batches."""

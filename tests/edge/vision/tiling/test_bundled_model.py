@@ -14,6 +14,8 @@ from edge.vision.detections import Detections
 from edge.vision.runtime import Image, Runtime
 
 WIDTH, HEIGHT = 1900, 400  # two tiles of 1600 x 256 px across the strip, and two along it
+pytestmark = pytest.mark.timeout(400)  # a busy machine draws and inspects slowly
+
 PATCH = 3  # Severstal's class 4, rolled-in scale
 
 

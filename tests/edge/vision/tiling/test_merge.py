@@ -5,13 +5,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.contracts.mask import Mask
 from edge.vision.detections import Detections
 from edge.vision.tiling.merge import merge
 from edge.vision.tiling.plan import Tile, plan_tiles
+
+law = settings(deadline=None)  # a busy machine
 
 WIDTH, HEIGHT = 150, 90
 TILES = plan_tiles(WIDTH, HEIGHT, tile_width_px=64, tile_height_px=48, overlap_px=16)
@@ -85,6 +87,7 @@ def same(one: Detections, other: Detections) -> bool:
     )
 
 
+@law
 @given(drawn=objects())
 def test_every_object_comes_out_once_and_whole(drawn: list[Object]) -> None:
     """Whatever the borders cut, and however near objects lie: box, mask, class and score are the object's."""
@@ -95,6 +98,7 @@ def test_every_object_comes_out_once_and_whole(drawn: list[Object]) -> None:
     assert same(found, expected)
 
 
+@law
 @given(drawn=objects(), seed=st.integers(0, 99))
 def test_neither_the_order_of_tiles_nor_that_of_detections_matters(drawn: list[Object], seed: int) -> None:
     """A frame has one answer."""
@@ -105,6 +109,7 @@ def test_neither_the_order_of_tiles_nor_that_of_detections_matters(drawn: list[O
     assert same(found, merge(TILES, [seen(tile, drawn) for tile in TILES]))
 
 
+@law
 @given(
     x=st.integers(0, WIDTH - 10),
     width=st.integers(10, WIDTH),

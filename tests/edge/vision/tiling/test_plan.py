@@ -3,10 +3,12 @@
 import itertools
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.vision.tiling.plan import Rectangle, Tile, plan_tiles
+
+law = settings(deadline=None)  # a busy machine
 
 
 @st.composite
@@ -21,6 +23,7 @@ def plans(draw: st.DrawFn) -> tuple[int, int, int, int, int, tuple[Tile, ...]]:
     return width, height, tile_width, tile_height, overlap, tiles
 
 
+@law
 @given(plan=plans())
 def test_tiles_cover_each_pixel_and_cores_each_pixel_once(
     plan: tuple[int, int, int, int, int, tuple[Tile, ...]],
@@ -38,6 +41,7 @@ def test_tiles_cover_each_pixel_and_cores_each_pixel_once(
     assert (answered == 1).all()
 
 
+@law
 @given(plan=plans())
 def test_neighbours_overlap_as_much_as_they_should_and_no_tile_could_be_spared(
     plan: tuple[int, int, int, int, int, tuple[Tile, ...]],

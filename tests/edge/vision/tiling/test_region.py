@@ -1,12 +1,14 @@
 """Pixels of detections on a frame."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.contracts.mask import Mask
 from edge.vision.tiling.plan import Rectangle
 from edge.vision.tiling.region import Region, united
+
+law = settings(deadline=None)  # a busy machine
 
 SIDE = 24
 
@@ -33,6 +35,7 @@ def pasted(mask: Mask) -> np.ndarray:
     return frame
 
 
+@law
 @given(one=masks(), other=masks(), window=st.tuples(*[st.integers(0, SIDE)] * 4))
 def test_regions_count_as_whole_frames_would(one: Mask, other: Mask, window: tuple[int, ...]) -> None:
     """Areas, parts within a window, and what two regions share."""
@@ -47,6 +50,7 @@ def test_regions_count_as_whole_frames_would(one: Mask, other: Mask, window: tup
     assert within.shared_with(region_of(other)) == (a & b & cut_out).sum()
 
 
+@law
 @given(one=masks(), other=masks())
 def test_united_masks_have_the_pixels_of_both(one: Mask, other: Mask) -> None:
     """And no others."""
