@@ -135,7 +135,7 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     frame: FrameReference
     """The frame that was taken in."""
     outcome: Outcome
-    """Whether the model looked, the frame was skipped, or it failed."""
+    """Whether the frame was looked at, skipped, or failed."""
     inspected_at: Timestamp
     """When the outcome was known."""
     times: StageTimes

@@ -76,7 +76,7 @@ class Work:
     @property
     def screening(self) -> Screening | None:
         """What a screen found, if there is one and it has looked."""
-        return self.detections.screening if self.detections else None
+        return None if self.detections is None else self.detections.screening
 
     @property
     def was_modelled(self) -> bool:

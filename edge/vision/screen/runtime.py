@@ -48,4 +48,4 @@ class ScreenedRuntime(WrappedRuntime):
 
 
 def _nothing() -> Detections:
-    return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64), None)
+    return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64), ())

@@ -72,7 +72,7 @@ def merge(tiles: Sequence[Tile], found: Sequence[Detections]) -> Detections:
     partial = [view for view in views if not view.is_whole and not _is_told(view, wholes)]
     objects = wholes + [_joined(group) for group in _groups(partial)]
     objects.sort(key=lambda view: view.order)
-    # A tile that a screen lets go has neither detections nor masks.
+    # Of a tile without detections nobody can tell: a screen that lets it go does not know the model.
     has_masks = all(detections.masks is not None for detections in found if len(detections))
     screenings = [detections.screening for detections in found if detections.screening]
     return replace(
