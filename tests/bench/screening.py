@@ -1,8 +1,8 @@
 """What a screen is worth: frames/s against defects missed, as its threshold rises.
 
 The bundled model looks at drawn strip that neither it nor the screen has learned from, and so does the
-screen, turn and turn about in one process. A frame below the threshold costs the screen's time, others cost the
-model's as well; defects on it are missed, by the screen's doing where the model alone would have found them.
+screen, turn and turn about in one process. A frame below the threshold costs the screen's time, others cost
+the model's as well; defects on it are missed, by the screen's doing where the model would have found them.
 
 ``python -m tests.bench.screening --screen DIR`` measures one screen on its own.
 """

@@ -3,37 +3,16 @@
 import asyncio
 from pathlib import Path
 
-import torch
-
 from consumers.subscription import Subscription
 from edge.bus.publisher import Publisher
 from edge.contracts import Inspection
 from edge.pipeline.decode import decode_image
 from edge.settings import ModelSettings, ScreenSettings
-from edge.training.screen.run import write_screen
-from edge.vision.screen.card import Calibration, Card
-from edge.vision.screen.network import ScreenNetwork
 from edge.vision.screen.screen import Screen
 from tests.support.any_broker import AnyBroker
 from tests.support.http import get, total
 from tests.support.line import DEADLINE_S, frame, line_settings, picture, running
-
-
-def untrained_screen(folder: Path) -> Path:
-    """A screen with random weights, which tells one shade from another by chance."""
-    torch.manual_seed(0)
-    calibration = Calibration(
-        miss_rate=0.1,
-        confidence=0.95,
-        frames_with_defects=29,
-        missed=0,
-        miss_rate_at_most=0.1,
-        clean_frames=0,
-        clean_passed=0,
-    )
-    card = Card(name="by-chance", threshold=0.5, learned_from="nothing", calibration=calibration)
-    write_screen(folder, ScreenNetwork(), card)
-    return folder
+from tests.support.screens import untrained_screen
 
 
 async def test_the_audit_trail_says_which_frames_the_model_has_seen(
