@@ -124,6 +124,7 @@ def train(
             ScreenOptions(
                 data=tuple(Path(place) for place in data),
                 out=out,
+                init=None if init is None else Path(init),
                 validation=tuple(validation or ()),
                 folds=None if split is None else _folds(split),
                 fold=fold,

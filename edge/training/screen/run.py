@@ -19,7 +19,7 @@ from edge.training.screen.learn import Progress, learn
 from edge.vision.native.devices import usable_device
 from edge.vision.screen.card import CARD_FILE, WEIGHTS_FILE, Card
 from edge.vision.screen.network import ScreenNetwork
-from edge.vision.screen.screen import Screen
+from edge.vision.screen.screen import Screen, read_network
 
 _BATCH_FRAMES = 8
 DEFAULT_MINUTES = 15.0
@@ -32,11 +32,13 @@ _HELD_OUT_OF = 3
 class ScreenOptions:
     """What a screen learns from (``data``) and is calibrated on.
 
-    Held out are all frames of ``validation``, else those of ``fold`` of ``folds`` (by name), else a third.
+    It begins with the weights of the screen in ``init``, or with fresh ones. Held out are all frames of
+    ``validation``, else those of ``fold`` of ``folds`` (by name), else a third.
     """
 
     data: tuple[Path, ...]
     out: Path
+    init: Path | None = None
     validation: tuple[Path, ...] = ()
     folds: dict[str, int] | None = None
     fold: int | None = None
@@ -58,6 +60,7 @@ def train_screen(
         DatasetError: a set cannot be read, or there is nothing to learn from.
         SettingsError: too few frames with defects are held out for such a miss rate.
         CorruptImageError: a picture cannot be read.
+        ModelError: the screen to begin with cannot be read.
         TrainingDivergedError: the loss is not finite.
     """
     torch.set_num_threads(options.threads)
@@ -66,7 +69,7 @@ def train_screen(
     learned, held = _frames(options)
     require_enough(sum(bool(frame.instances) for frame in held), options.miss_rate)
     say(f"{len(learned)} frames to learn from, {len(held)} to calibrate on")
-    network = ScreenNetwork()
+    network = read_network(options.init) if options.init else ScreenNetwork()
     iterations = learn(network, learned, minutes=options.minutes, device=device, progress=progress)
     network.load_state_dict({name: half.float() for name, half in _halves(network).items()})
     screen = Screen(network, ModelReference("", ""), 0.0, str(device))

@@ -38,16 +38,10 @@ class Screen:
             ModelMismatchError: the weights are of another network.
             SettingsError: the device cannot be used here.
         """
-        card, weights = read_card(folder), read_weights(folder)
-        network = ScreenNetwork()
-        try:
-            network.load_state_dict({name: value.float() for name, value in load(weights).items()})
-        except SafetensorError as error:
-            raise ModelFileError(f"{folder / WEIGHTS_FILE}: {error}") from error
-        except RuntimeError as error:
-            raise ModelMismatchError(f"{folder / WEIGHTS_FILE}: is of another network: {error}") from error
-        reference = ModelReference(card.name, version_of(card, weights))
-        return cls(network, reference, card.threshold if threshold is None else threshold, device)
+        card = read_card(folder)
+        reference = ModelReference(card.name, version_of(card, read_weights(folder)))
+        chosen = card.threshold if threshold is None else threshold
+        return cls(read_network(folder), reference, chosen, device)
 
     @torch.inference_mode()
     def scores(self, images: Sequence[Image]) -> list[float]:
@@ -67,3 +61,20 @@ class Screen:
             for index, score in zip(indices, logits.sigmoid().tolist(), strict=True):
                 scores[index] = score
         return scores
+
+
+def read_network(folder: Path) -> ScreenNetwork:
+    """Read a screen's network, on the CPU.
+
+    Raises:
+        ModelFileError: the weights are missing or unreadable.
+        ModelMismatchError: they are of another network.
+    """
+    network, weights = ScreenNetwork(), read_weights(folder)
+    try:
+        network.load_state_dict({name: value.float() for name, value in load(weights).items()})
+    except SafetensorError as error:
+        raise ModelFileError(f"{folder / WEIGHTS_FILE}: {error}") from error
+    except RuntimeError as error:
+        raise ModelMismatchError(f"{folder / WEIGHTS_FILE}: is of another network: {error}") from error
+    return network

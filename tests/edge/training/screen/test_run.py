@@ -17,7 +17,7 @@ from edge.training.samples import Instance, Sample
 from edge.training.screen.learn import cell_targets
 from edge.training.screen.run import ScreenOptions, scores_of, train_screen
 from edge.vision.screen.card import read_card
-from edge.vision.screen.screen import Screen
+from edge.vision.screen.screen import Screen, read_network
 
 Squares = Callable[..., Path]
 
@@ -70,6 +70,17 @@ def test_the_frames_of_a_validation_set_or_a_fold_are_held_out(squares: Squares,
         "20 frames to learn from, 30 to calibrate on",
         "10 frames to learn from, 10 to calibrate on",
     ]
+
+
+def test_it_may_begin_with_another_screen(squares: Squares, tmp_path: Path) -> None:
+    """From drawn strip to real steel: an iteration later the weights are near what they were."""
+    data, first = squares(frames=60), tmp_path / "first"
+    train_screen(options(data, first))
+    train_screen(options(data, tmp_path / "second", init=first, minutes=0.0001))
+    before, after = read_network(first).state_dict(), read_network(tmp_path / "second").state_dict()
+    for name, value in before.items():
+        if name.endswith("weight"):
+            torch.testing.assert_close(after[name], value, atol=0.05, rtol=0.1)
 
 
 def test_what_cannot_be_promised_is_told_before_an_hour_of_training(squares: Squares, tmp_path: Path) -> None:
