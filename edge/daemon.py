@@ -21,14 +21,17 @@ from edge.pipeline.identify import Identifier
 from edge.pipeline.inference import InferenceStage
 from edge.pipeline.supervisor import Pipeline
 from edge.pipeline.triggers import exchange_when_asked, exchange_when_changed
-from edge.settings import KafkaSettings, ModelSettings, PipelineSettings, Settings
+from edge.settings import KafkaSettings, ModelSettings, PipelineSettings, Settings, TilingSettings
 from edge.stopping import beside, unless_stopped
 from edge.telemetry.health import CheckResult, Health
 from edge.telemetry.http import HttpServer
 from edge.telemetry.metrics import Metrics
 from edge.telemetry.tracing import Tracer, open_tracer
 from edge.vision.fake import FakeRuntime
+from edge.vision.model_folder import learned_frame_px
 from edge.vision.runtime import BUNDLED_MODEL, Runtime, load_runtime
+from edge.vision.screen.loading import screened
+from edge.vision.tiling.runtime import Tiling, tiled
 
 log = structlog.get_logger(__name__)
 
@@ -41,20 +44,34 @@ def load_model(model: ModelSettings) -> Runtime:
         SettingsError: the device cannot be used here, or an import fails.
     """
     if model.runtime == "fake":
-        return FakeRuntime(
+        fake = FakeRuntime(
             defects_per_frame=model.fake_defects,
             delay_ms_per_batch=model.fake_delay_ms,
             delay_ms_per_frame=model.fake_delay_per_frame_ms,
         )
-    return load_runtime(
+        return tiled(_screened(fake, model), _tiling(model.tiling), None)
+    folder = model.path or BUNDLED_MODEL
+    runtime = load_runtime(
         model.runtime,
-        model.path or BUNDLED_MODEL,
+        folder,
         device=model.device,
         precision=model.precision,
         threads=model.threads,
         score_threshold=model.score_threshold,
         imports=model.imports,
     )
+    return tiled(_screened(runtime, model), _tiling(model.tiling), learned_frame_px(folder))
+
+
+def _screened(runtime: Runtime, model: ModelSettings) -> Runtime:
+    return screened(runtime, model.screen.path, device=model.device, threshold=model.screen.threshold)
+
+
+def _tiling(settings: TilingSettings) -> Tiling | None:
+    if settings.mode == "off":
+        return None
+    size = (settings.width_px, settings.height_px) if settings.width_px and settings.height_px else None
+    return Tiling(size, settings.overlap_px, settings.max_tiles)
 
 
 class Daemon:

@@ -311,6 +311,54 @@ class PipelineSettings(_Section):
         return self
 
 
+class TilingSettings(_Section):
+    """How frames are cut that are larger than those the model has learned from."""
+
+    mode: Literal["auto", "off"] = Field(
+        default="auto",
+        description="auto: frames larger than a tile go through the model in overlapping tiles; off: they go "
+        "whole, shrunk to what its config says",
+    )
+    width_px: PositiveInt | None = Field(
+        default=None,
+        description="of a tile; default: of the frames that the model has learned from (frame_px of its "
+        "model.json); without either there is no tiling",
+    )
+    height_px: PositiveInt | None = Field(default=None, description="of a tile; likewise")
+    overlap_px: Annotated[int, Field(ge=16)] = Field(
+        default=64, description="of neighbouring tiles, at least; up to half of a tile"
+    )
+    max_tiles: PositiveInt = Field(default=8, description="tiles that go through the model at once, at most")
+
+    @model_validator(mode="after")
+    def _size_is_complete(self) -> "TilingSettings":
+        if (self.width_px is None) != (self.height_px is None):
+            raise ValueError("width_px and height_px belong together: both, or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _overlap_leaves_something(self) -> "TilingSettings":
+        if self.width_px and self.height_px and 2 * self.overlap_px > min(self.width_px, self.height_px):
+            raise ValueError(
+                f"overlap_px, {self.overlap_px}, is more than half of a tile of "
+                f"{self.width_px} x {self.height_px} px (width_px, height_px)"
+            )
+        return self
+
+
+class ScreenSettings(_Section):
+    """A cheap first look at every frame, which lets only suspicious ones through to the model."""
+
+    path: Path | None = Field(
+        default=None,
+        description="folder of a screen, as stripsight train --stage screen writes it; default: the model "
+        "looks at every frame",
+    )
+    threshold: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None, description="score from which a frame goes on to the model, instead of the screen's own"
+    )
+
+
 class ModelSettings(_Section):
     """Which model looks at the frames, and how it runs."""
 
@@ -350,6 +398,8 @@ class ModelSettings(_Section):
         default=300.0,
         description="how long a new model may take to load, warm up and pass its trial, before it is refused",
     )
+    tiling: TilingSettings = TilingSettings()
+    screen: ScreenSettings = ScreenSettings()
     fake_delay_ms: Annotated[float, Field(ge=0)] = Field(
         default=0.0, description="fake runtime: time a batch takes"
     )
@@ -425,6 +475,11 @@ class CameraSettings(_Section):
     pitch_x_mm: PitchMm | None = Field(default=None, description="mm of strip a pixel, across the strip")
     pitch_y_mm: PitchMm | None = Field(default=None, description="mm of strip a pixel, along the coil")
     offset_mm: PositionMm = Field(default=0.0, description="first column, from the operator-side edge")
+    find_strip_edges: Literal["none", "operator", "drive", "both"] = Field(
+        default="none",
+        description="edges of the strip that it may see, with black beside them: they are looked for on each "
+        "frame, the black is not inspected, and the operator-side one, where found, stands in for offset_mm",
+    )
     content_type: Name | None = Field(default=None, description="default: told from the first bytes")
     width_px: PositiveInt | None = Field(default=None, description="of raw frames")
     height_px: PositiveInt | None = Field(default=None, description="of raw frames")

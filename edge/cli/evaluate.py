@@ -62,6 +62,15 @@ def evaluate(
         Path | None,
         typer.Option(help="Folder for evaluation.json and detections.json.", metavar="DIR", file_okay=False),
     ] = None,
+    screen: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of a screen; the model then sees what it lets through.",
+            metavar="DIR",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
     pitch_y_mm: Annotated[
         float | None,
         typer.Option(help="mm of strip a pixel row; default: 0.2, as replayed cameras assume.", min=1e-3),
@@ -84,6 +93,8 @@ def evaluate(
             "--model is needed, or --detections that one has left": model is None and not detections,
             "--detections have no thresholds: name the --model, or --tune them": model is None
             and tune is None,
+            "--screen is for a --model that runs, not for --detections": screen is not None
+            and bool(detections),
             "--store needs thresholds to store (--tune), and a --model to store them in": store
             and (model is None or tune is None),
         }
@@ -106,7 +117,7 @@ def evaluate(
     if detections:
         result = judge_files(detections, model, request)
     else:
-        result = judge_model(Engine(model or Path(), runtime, device, precision, threads), request)
+        result = judge_model(Engine(model or Path(), runtime, device, precision, threads, screen), request)
     # Tables come last: whoever pipes them into `head` gets the files all the same.
     if out is not None:
         with writing_into(out):

@@ -17,8 +17,10 @@ from edge.training.evaluation.stored import pool
 from edge.training.evaluation.submission import Row, rows_of
 from edge.training.samples import Sample
 from edge.vision.detections import Detections
-from edge.vision.model_folder import ModelFolder, read_model_folder
+from edge.vision.model_folder import ModelFolder, learned_frame_px, read_model_folder
 from edge.vision.runtime import Runtime, load_runtime
+from edge.vision.screen.loading import screened
+from edge.vision.tiling.runtime import Tiling, tiled
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Engine:
     device: str
     precision: str
     threads: int | None
+    screen: Path | None = None
 
     def load(self, *, score_threshold: float | None = None) -> Runtime:
         """Load the model; without ``score_threshold`` its own thresholds count."""
@@ -52,7 +55,8 @@ class Engine:
                 score_threshold=score_threshold,
             )
             runtime.warmup()
-        return runtime
+            runtime = screened(runtime, self.screen, device=self.device)
+        return tiled(runtime, Tiling(), learned_frame_px(self.folder))
 
 
 @dataclass(frozen=True, slots=True)

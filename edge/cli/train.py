@@ -5,18 +5,12 @@ from typing import Annotated
 
 import typer
 
-from edge.training.engine.choices import Augmentation, Engine, Optimizer, Precision
+from edge.training.engine.choices import Augmentation, Engine, Optimizer, Precision, Stage
 
 _SIGNALLED = 128  # exit codes of a process that a signal has ended begin here
 
 
 def train(
-    config: Annotated[
-        Path,
-        typer.Option(
-            "--config", "-c", help="Detectron2's config.yaml.", metavar="YAML", exists=True, dir_okay=False
-        ),
-    ],
     data: Annotated[
         list[str],
         typer.Option(
@@ -29,6 +23,20 @@ def train(
             help="Folder of the run; goes on with a run that is in it.", metavar="DIR", file_okay=False
         ),
     ],
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", "-c", help="Detectron2's config.yaml.", metavar="YAML", exists=True, dir_okay=False
+        ),
+    ] = None,
+    stage: Annotated[
+        Stage,
+        typer.Option(help="What to train; a screen needs no config, and calibrates on held-out frames."),
+    ] = Stage.MODEL,
+    miss_rate: Annotated[
+        float,
+        typer.Option(help="Of a screen: share of frames with defects that it may miss.", min=1e-4, max=0.5),
+    ] = 0.01,
     validation: Annotated[
         list[Path] | None,
         typer.Option(help="Labelled frames to choose the best weights by.", metavar="DIR", exists=True),
@@ -53,7 +61,9 @@ def train(
     ] = Optimizer.SGD,
     minutes: Annotated[
         float | None,
-        typer.Option(help="Let the schedule end after this time instead of SOLVER.MAX_ITER.", min=0.01),
+        typer.Option(
+            help="Let the schedule end after this time instead of SOLVER.MAX_ITER (a screen's: 15).", min=0.01
+        ),
     ] = None,
     augment: Annotated[
         Augmentation,
@@ -95,6 +105,8 @@ def train(
     The config's SOLVER, INPUT, DATALOADER and TEST mean what they mean to Detectron2; the options are what
     goes beyond. Ctrl-C saves and stops; the same command goes on. On several GPUs or CPU processes:
     torchrun --nproc-per-node 2 -m edge.cli train ...
+
+    With --stage screen it is a screen that learns from --data: a cheap first look at every frame.
     """
     from edge.errors import SettingsError
     from edge.training.engine.run import TrainingOptions
@@ -102,6 +114,29 @@ def train(
 
     if (split is None) != (fold is None):
         raise SettingsError("--split and --fold go together")
+    if stage == Stage.SCREEN:
+        from edge.cli.train_screen import run
+        from edge.training.screen.run import DEFAULT_MINUTES, ScreenOptions
+
+        if config is not None:
+            raise SettingsError("--stage screen: has no --config: its network is always the same")
+        run(
+            ScreenOptions(
+                data=tuple(Path(place) for place in data),
+                out=out,
+                init=None if init is None else Path(init),
+                validation=tuple(validation or ()),
+                folds=None if split is None else _folds(split),
+                fold=fold,
+                miss_rate=miss_rate,
+                minutes=minutes or DEFAULT_MINUTES,
+                device=device,
+                threads=threads,
+            )
+        )
+        return
+    if config is None:
+        raise SettingsError("--config: a model needs Detectron2's config.yaml")
     options = TrainingOptions(
         config=config,
         out=out,

@@ -5,7 +5,16 @@ No I/O and no torch here: any camera process or consumer may import this package
 
 from edge.contracts.frame import Frame, FrameMetadata, FrameOrigin, RawFrame
 from edge.contracts.mask import Mask
-from edge.contracts.results import Box, Defect, FrameReference, Inspection, ModelReference, StageTimes
+from edge.contracts.results import (
+    Box,
+    Defect,
+    FrameReference,
+    Inspection,
+    ModelReference,
+    Screening,
+    StageTimes,
+    StripEdges,
+)
 
 __all__ = [
     "Box",
@@ -18,5 +27,7 @@ __all__ = [
     "Mask",
     "ModelReference",
     "RawFrame",
+    "Screening",
     "StageTimes",
+    "StripEdges",
 ]

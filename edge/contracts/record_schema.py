@@ -10,7 +10,16 @@ from typing import Any
 import msgspec
 
 from edge.contracts.mask import Mask
-from edge.contracts.results import Box, Defect, FrameReference, Inspection, ModelReference, StageTimes
+from edge.contracts.results import (
+    Box,
+    Defect,
+    FrameReference,
+    Inspection,
+    ModelReference,
+    Screening,
+    StageTimes,
+    StripEdges,
+)
 
 Schema = dict[str, Any]
 
@@ -18,7 +27,9 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _TYPES = {
     record.__name__: record
-    for record in (Box, Defect, FrameReference, Inspection, Mask, ModelReference, StageTimes)
+    for record in (
+        *(Box, Defect, FrameReference, Inspection, Mask, ModelReference, Screening, StageTimes, StripEdges),
+    )
 }
 _UNITS = {"px": "px", "mm": "mm", "mm2": "mm²", "ms": "ms"}
 

@@ -96,6 +96,28 @@ class FrameReference(msgspec.Struct, frozen=True, kw_only=True):
         return (self.coil or self.camera).encode()
 
 
+class Screening(msgspec.Struct, frozen=True, kw_only=True):
+    """The cheap first look at a frame, which decides whether the model looks as well."""
+
+    score: Score
+    """How suspicious the frame is; of a frame in tiles, its most suspicious tile."""
+    threshold: Score
+    """The score from which a frame goes on to the model."""
+    passed: bool
+    """Whether it went on; if not, it has no defects, and no model but the screen has looked."""
+    model: ModelReference
+    """The screen."""
+
+
+class StripEdges(msgspec.Struct, frozen=True, kw_only=True):
+    """Where on a frame the strip begins and ends; null where that edge was not looked for or not found."""
+
+    operator_px: Count | None = None
+    """Column in which the strip begins, at its operator-side edge."""
+    drive_px: Count | None = None
+    """Column behind the strip's last one, at its drive-side edge."""
+
+
 class StageTimes(msgspec.Struct, frozen=True, kw_only=True):
     """Milliseconds that a frame spent in each stage."""
 
@@ -119,7 +141,7 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     frame: FrameReference
     """The frame that was taken in."""
     outcome: Outcome
-    """Whether the model looked, the frame was skipped, or it failed."""
+    """Whether the frame was looked at, skipped, or failed."""
     inspected_at: Timestamp
     """When the outcome was known."""
     times: StageTimes
@@ -136,6 +158,10 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     """Height of the image; null where it could not be told."""
     strip_mm: Box | None = None
     """Part of the strip that the frame shows, in mm; null where a failed frame did not tell."""
+    strip_edges: StripEdges | None = None
+    """Edges of the strip on the frame; null where its camera's settings do not ask for them."""
+    screening: Screening | None = None
+    """What the screen found; null where there is no screen."""
     model: ModelReference | None = None
     """The model that looked; null where none did."""
 

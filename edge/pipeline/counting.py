@@ -41,5 +41,7 @@ def count_frame(
     age_s = (datetime.now(UTC) - reference.captured_at).total_seconds()
     metrics.frame_done(who, max(age_s, 0.0), objective_s=objective_s)
     metrics.expect_defects(who, model.class_names)
+    if work.screening is not None:
+        metrics.frame_screened(who, passed=work.screening.passed)
     for defect in found:
         metrics.defect_found(who, defect.class_name, (defect.box_mm.x0 + defect.box_mm.x1) / 2)

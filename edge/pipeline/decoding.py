@@ -11,10 +11,12 @@ from edge.contracts.image_header import MONO8, read_image_header
 from edge.contracts.results import FrameReference
 from edge.errors import FrameError
 from edge.pipeline.age_limit import AgeLimit
-from edge.pipeline.decode import decode_image
+from edge.pipeline.decode import Image, decode_image
 from edge.pipeline.identify import Identifier
+from edge.pipeline.locate import measured_from
 from edge.pipeline.work import Work
 from edge.pipeline.worker import Worker
+from edge.vision.strip_edges import find_strip_edges, inspected_columns
 
 log = structlog.get_logger(__name__)
 
@@ -95,6 +97,17 @@ class DecodingStage:
             max_pixels=self._max_pixels,
         )
         work.height_px, work.width_px = work.image.shape[:2]
+        self._leave_strip(work, work.image, metadata)
+
+    def _leave_strip(self, work: Work, image: Image, metadata: FrameMetadata) -> None:
+        """Cut off what lies beside the strip and measure from its edge, if the camera's settings say so."""
+        seen = self._identifier.edges_seen(metadata.camera)
+        if seen is None:
+            return
+        work.strip_edges = edges = find_strip_edges(image, seen)
+        work.metadata = measured_from(edges, metadata)
+        work.first_column, end = inspected_columns(edges, image.shape[1])
+        work.image = image[:, work.first_column : end]
 
     def _skip_if_too_old(self, work: Work, metadata: FrameMetadata, headroom_s: float = 0.0) -> None:
         """Read no more than the size of a frame that is too old: its millimetres are accounted for."""

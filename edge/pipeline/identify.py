@@ -9,6 +9,7 @@ from edge.contracts.image_header import UNKNOWN, read_image_header, sniff
 from edge.contracts.results import FrameReference
 from edge.errors import EmptyFrameError, UnknownCameraError, UnreadableRecordError
 from edge.settings import CameraSettings
+from edge.vision.strip_edges import Seen
 
 _UNCONFIGURED = CameraSettings()
 _LONGEST_NAME = 200  # of a camera in records; a key may be longer, and so may a topic
@@ -63,6 +64,11 @@ class Identifier:
             traceparent=headers.traceparent or traceparent_of(raw.headers),
         )
         return Frame(raw.origin, metadata, raw.value)
+
+    def edges_seen(self, camera: str) -> Seen | None:
+        """Return which edges of the strip a camera may see, by its settings; None for none."""
+        sides = self._cameras.get(camera, _UNCONFIGURED).find_strip_edges
+        return None if sides == "none" else Seen(operator=sides != "drive", drive=sides != "operator")
 
     def reference(self, raw: RawFrame) -> FrameReference:
         """Refer to a frame of which no more may be known than where it lay."""

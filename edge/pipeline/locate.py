@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+import msgspec
+
 from edge.contracts.frame import FrameMetadata
-from edge.contracts.results import Box, Defect, FrameReference, ModelReference, defect_id
+from edge.contracts.results import Box, Defect, FrameReference, ModelReference, StripEdges, defect_id
 from edge.vision.detections import Detections
 
 
@@ -17,9 +19,21 @@ def to_millimetres(box_px: Box, frame: FrameMetadata) -> Box:
     )
 
 
-def strip_shown(width_px: int, height_px: int, frame: FrameMetadata) -> Box:
-    """Return the part of the strip that a whole frame shows, in mm."""
-    return to_millimetres(Box(0, 0, width_px, height_px), frame)
+def strip_shown(width_px: int, height_px: int, frame: FrameMetadata, edges: StripEdges | None = None) -> Box:
+    """Return the part of the strip that a frame shows, in mm: up to its border, or the edges found on it."""
+    x0 = edges.operator_px if edges else None
+    x1 = edges.drive_px if edges else None
+    return to_millimetres(Box(x0 or 0, 0, width_px if x1 is None else x1, height_px), frame)
+
+
+def measured_from(edges: StripEdges, frame: FrameMetadata) -> FrameMetadata:
+    """Return metadata whose x is measured from the strip's operator-side edge, where that was found.
+
+    It goes before what camera or settings say: the strip wanders, and they do not know how far.
+    """
+    if edges.operator_px is None:
+        return frame
+    return msgspec.structs.replace(frame, offset_mm=-edges.operator_px * frame.pitch_x_mm)
 
 
 def locate_defects(

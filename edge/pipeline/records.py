@@ -20,7 +20,7 @@ def inspection_of(work: Work, defects: int, model: ModelReference) -> Inspection
     """Return the audit record of a frame with so many defects."""
     strip = None
     if work.metadata is not None and work.width_px and work.height_px:
-        strip = strip_shown(work.width_px, work.height_px, work.metadata)
+        strip = strip_shown(work.width_px, work.height_px, work.metadata, work.strip_edges)
     return Inspection(
         id=work.reference.id,
         frame=work.reference,
@@ -33,5 +33,7 @@ def inspection_of(work: Work, defects: int, model: ModelReference) -> Inspection
         width_px=work.width_px,
         height_px=work.height_px,
         strip_mm=strip,
-        model=model if work.needs_model else None,
+        strip_edges=work.strip_edges,
+        model=model if work.was_modelled else None,
+        screening=work.screening,
     )

@@ -86,7 +86,7 @@ class Serving:
             log.warning("wrong answer", frame=work.reference.id, error=str(failure))
             work.fail(failure)
         else:
-            work.detections = answer
+            work.detections = answer.moved(work.first_column, 0)
 
     def _learn(self, works: Sequence[Work], half: int) -> None:
         """Offer no more frames a call than fit, so that not every batch fails first.

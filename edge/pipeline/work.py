@@ -6,7 +6,14 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from edge.contracts.frame import FrameMetadata, RawFrame
-from edge.contracts.results import FrameReference, ModelReference, Outcome, StageTimes
+from edge.contracts.results import (
+    FrameReference,
+    ModelReference,
+    Outcome,
+    Screening,
+    StageTimes,
+    StripEdges,
+)
 from edge.errors import FrameError
 from edge.pipeline.decode import Image
 from edge.vision.detections import Detections
@@ -23,6 +30,8 @@ class Skip(NamedTuple):
 class Work:
     """What is known of a frame so far; each stage fills in its part, and drops what the next needs no more.
 
+    ``image`` begins at column ``first_column`` of the frame, where black beside the strip was cut off;
+    ``detections`` are in px of the whole frame, which is ``width_px`` wide.
     A frame that failed keeps its ``error``, one that was ``skipped`` the reason; both travel on beside their
     neighbours, so that the order holds.
     Times are seconds; ``taken_in_at`` and ``decode_began_at`` are on the event loop's clock.
@@ -35,6 +44,8 @@ class Work:
     image: Image | None = None
     width_px: int | None = None
     height_px: int | None = None
+    strip_edges: StripEdges | None = None
+    first_column: int = 0
     detections: Detections | None = None
     error: FrameError | None = None
     skipped: Skip | None = None
@@ -61,6 +72,16 @@ class Work:
     def needs_model(self) -> bool:
         """Whether the model will look at the frame, for all that is known so far."""
         return self.error is None and self.skipped is None
+
+    @property
+    def screening(self) -> Screening | None:
+        """What a screen found, if there is one and it has looked."""
+        return None if self.detections is None else self.detections.screening
+
+    @property
+    def was_modelled(self) -> bool:
+        """Whether the model was asked about the frame, and not only the screen before it."""
+        return self.needs_model and (self.screening is None or self.screening.passed)
 
     @property
     def outcome(self) -> Outcome:

@@ -158,6 +158,12 @@ class Metrics:
             ["line", "defect_class", "zone"],
             registry=self.registry,
         )
+        self.screened_frames = Counter(
+            "stripsight_screened_frames",
+            "Frames that a screen has looked at, by its verdict.",
+            ["line", "camera", "verdict"],
+            registry=self.registry,
+        )
         self.trace_spans = Counter(
             "stripsight_trace_spans",
             "Spans of traces that were to be exported; none while tracing is off.",
@@ -232,6 +238,11 @@ class Metrics:
         """Count a frame that was looked at, and whether it is late: acknowledged at this age."""
         self.frame_age_seconds.labels(*who).observe(age_s)
         self.late_frames.labels(*who).inc(age_s > objective_s)
+
+    def frame_screened(self, who: tuple[str, str], *, passed: bool) -> None:
+        """Count a frame that a screen has looked at; where there is none, there is no such counter."""
+        for verdict, is_it in (("passed", passed), ("screened_out", not passed)):
+            self.screened_frames.labels(*who, verdict).inc(is_it)
 
     def defect_found(self, who: tuple[str, str], class_name: str, x_mm: float) -> None:
         """Count a defect whose middle lies at ``x_mm`` from the operator-side edge."""

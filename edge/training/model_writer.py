@@ -44,6 +44,7 @@ def write_folder(
     name: str,
     class_names: Sequence[str],
     thresholds: Sequence[float],
+    frame_px: tuple[int, int],
 ) -> None:
     """Write ``config.yaml``, ``model.safetensors`` and ``model.json``.
 
@@ -54,11 +55,13 @@ def write_folder(
         name: of the model.
         class_names: by class id.
         thresholds: the score that a detection of each class must exceed.
+        frame_px: (width, height) of the frames that it has learned from, the largest of each.
     """
     out.mkdir(parents=True, exist_ok=True)
     _write_config(config, out / CONFIG_FILE)
     (out / WEIGHTS_FILE).write_bytes(safetensors.torch.save(weights))
-    _write_description(out, {"name": name, "classes": list(class_names)}, class_names, thresholds)
+    entries = {"name": name, "classes": list(class_names), "frame_px": list(frame_px)}
+    _write_description(out, entries, class_names, thresholds)
 
 
 def store_thresholds(folder: Path, class_names: Sequence[str], thresholds: Sequence[float]) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from edge.errors import ModelFileError, ModelMismatchError, UnsupportedModelError
 from edge.vision.exported.record import EXPORT_FILE
-from edge.vision.native.config import Config, Fraction, RetinaNet, RoiHeads, read_config
+from edge.vision.native.config import Config, Count, Fraction, RetinaNet, RoiHeads, read_config
 
 CONFIG_FILE = "config.yaml"
 # An exported model has graphs in place of weights, and a file that tells the hash of each.
@@ -21,11 +21,15 @@ HEADS = {"GeneralizedRCNN": "ROI_HEADS", "PanopticFPN": "ROI_HEADS", "RetinaNet"
 
 
 class Description(msgspec.Struct, frozen=True):
-    """``model.json``: the model's name, its classes by id, and the score that a class must exceed."""
+    """``model.json``: the model's name, its classes by id, and the score that a class must exceed.
+
+    ``frame_px``: (width, height) of the frames that it has learned from, the largest of each.
+    """
 
     name: str | None = None
     classes: tuple[str, ...] | None = None
     score_thresholds: dict[str, Fraction] = {}
+    frame_px: tuple[Count, Count] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,15 @@ def read_model_folder(path: Path) -> ModelFolder:
         class_names=class_names,
         score_thresholds=_thresholds(description, class_names, config, description_file),
     )
+
+
+def learned_frame_px(folder: Path) -> tuple[int, int] | None:
+    """Return (width, height) of the frames that a folder's model has learned from; None if it does not say.
+
+    Raises:
+        ModelFileError: its ``model.json`` is unreadable.
+    """
+    return _read_description(folder / DESCRIPTION_FILE).frame_px
 
 
 def _config_file(folder: Path) -> Path:

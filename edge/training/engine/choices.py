@@ -26,6 +26,13 @@ class Precision(StrEnum):
     FLOAT16 = "float16"
 
 
+class Stage(StrEnum):
+    """What is trained: the model that finds defects, or the screen that looks before it."""
+
+    MODEL = "model"
+    SCREEN = "screen"
+
+
 class Engine(StrEnum):
     """Who trains: this package, or Detectron2's DefaultTrainer."""
 

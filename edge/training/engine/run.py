@@ -222,6 +222,7 @@ class Run:
             name=self._folder.resolve().name,
             class_names=self._data.class_names,
             thresholds=best["thresholds"],
+            frame_px=self._data.frame_px,
         )
         log.say(f"{folder}: the model of iteration {best['iteration']}")
         if not self._data.judge:

@@ -67,6 +67,12 @@ class TrainingData:
     class_names: tuple[str, ...]
     notes: tuple[str, ...]
 
+    @property
+    def frame_px(self) -> tuple[int, int]:
+        """(width, height) of the frames to learn from, the largest of each."""
+        frames = [frame for dataset in self.learn for frame in dataset.frames]
+        return max(frame.width_px for frame in frames), max(frame.height_px for frame in frames)
+
     def identity(self) -> dict[str, str]:
         """What must not change within a run: a model's best weights and figures would not be comparable.
 

@@ -59,6 +59,7 @@ def train(options: TrainingOptions) -> None:
                 name=options.out.resolve().name,
                 class_names=data.class_names,
                 thresholds=[UNTUNED_THRESHOLD] * len(data.class_names),
+                frame_px=data.frame_px,
             )
 
 

@@ -21,6 +21,7 @@ from edge.training.evaluation.record import Evaluation, read_detections, read_ev
 from edge.training.synthetic.write import StripSettings, write_strip
 from edge.vision.model_folder import read_model_folder
 from edge.vision.runtime import BUNDLED_MODEL
+from tests.support.screens import untrained_screen
 
 FRAMES, SEED = 4, 5
 
@@ -91,6 +92,19 @@ def test_stored_detections_need_no_model(judged: tuple[Result, Path], strip: Pat
     assert again.stdout.split("Overlap")[1] == judged[0].stdout.split("Overlap")[1]
     tuned = run("evaluate", "--detections", file, "--data", strip, "--tune", "f1")
     assert "tuned on these frames for f1" in tuned.stdout
+
+
+def test_a_model_is_judged_behind_a_screen(strip: Path, tmp_path: Path, judged: tuple[Result, Path]) -> None:
+    """What the screen lets go is missed: with a threshold that no frame reaches, all of it."""
+    screen = untrained_screen(tmp_path / "screen", threshold=1.0)
+    out = tmp_path / "out"
+    result = run("evaluate", "--model", BUNDLED_MODEL, "--data", strip, "--screen", screen, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert read_detections(judged[1] / "detections.json")
+    assert read_detections(out / "detections.json") == []
+    stored = ["--detections", str(judged[1] / "detections.json"), "--tune", "f1", "--screen", str(screen)]
+    with pytest.raises(SettingsError, match="--screen is for a --model that runs"):
+        CliRunner().invoke(app, ["evaluate", "--data", str(strip), *stored], catch_exceptions=False)
 
 
 def test_tuned_thresholds_are_stored_in_the_model(

@@ -279,3 +279,22 @@ def test_stalls_need_not_end_the_daemon() -> None:
     """0 leaves it to whoever looks at its health."""
     settings = load_settings(None, {}, {"STRIPSIGHT_PIPELINE__STALL_EXIT_S": "0"})
     assert settings.pipeline.stall_exit_s == 0
+
+
+@pytest.mark.parametrize(
+    ("tiling", "said"),
+    [
+        ("width_px = 1600", "width_px and height_px belong together: both, or neither"),
+        (
+            "width_px = 1600\nheight_px = 100",
+            "overlap_px, 64, is more than half of a tile of 1600 x 100 px (width_px, height_px)",
+        ),
+        ("overlap_px = 4", "4 is not allowed; allowed: a whole number of at least 16"),
+        ('mode = "on"', '"on" is not allowed; allowed: one of auto, off'),
+    ],
+)
+def test_tiles_that_cannot_be_cut_are_named(tiling: str, said: str) -> None:
+    """Of a section within a section, too."""
+    message = complaint(f"[model.tiling]\n{tiling}\n")
+    assert "model.tiling" in message
+    assert said in message

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge.contracts import FrameOrigin, RawFrame
+from edge.contracts import FrameOrigin, RawFrame, StripEdges
 from edge.errors import FrameError
 from edge.pipeline.age_limit import AgeLimit
 from edge.pipeline.decoding import DecodingStage
@@ -66,6 +66,22 @@ async def test_a_corrupt_frame_still_tells_its_size() -> None:
     work = await decoded(raw_frame(PNG[:40]))
     assert work.error is not None
     assert (work.width_px, work.height_px) == (16, 8)
+
+
+async def test_black_beside_the_strip_is_not_decoded_for_the_model() -> None:
+    """Where a camera may see an edge; the frame's own size stays what it was."""
+    pixels = np.full((64, 400), 90, np.uint8)
+    pixels[:, :230] = 2
+    camera = CAMERAS["cam1"].model_copy(update={"find_strip_edges": "operator", "offset_mm": 7.0})
+    decoding = DecodingStage(Identifier("line-1", {"cam1": camera}), threads=1, max_pixels=10**6)
+    raw = raw_frame(cv2.imencode(".png", pixels)[1].tobytes())
+    work = await decoding.start(decoding.identify(raw))
+    assert work.strip_edges == StripEdges(operator_px=230)
+    assert (work.first_column, work.width_px, work.height_px) == (192, 400, 64)
+    assert work.image is not None
+    assert work.image.shape == (64, 208)
+    assert work.metadata is not None
+    assert work.metadata.offset_mm == -115.0
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.contracts import Box, FrameMetadata, FrameOrigin, FrameReference, Mask, ModelReference
-from edge.pipeline.locate import locate_defects, strip_shown, to_millimetres
+from edge.contracts import (
+    Box,
+    FrameMetadata,
+    FrameOrigin,
+    FrameReference,
+    Mask,
+    ModelReference,
+    StripEdges,
+)
+from edge.pipeline.locate import locate_defects, measured_from, strip_shown, to_millimetres
 from edge.vision.detections import Detections
 
 FRAME = FrameMetadata(
@@ -39,6 +47,23 @@ def test_adjacent_frames_leave_no_gap(split: int, pitch: float, position: float)
     first = FrameMetadata(**{**_fields(), "pitch_y_mm": pitch, "position_mm": position})
     second = FrameMetadata(**{**_fields(), "pitch_y_mm": pitch, "position_mm": position + split * pitch})
     assert strip_shown(1600, split, first).y1 == pytest.approx(strip_shown(1600, 256, second).y0)
+
+
+@pytest.mark.parametrize(
+    ("edges", "x0", "x1"),
+    [
+        (StripEdges(operator_px=200), 0.0, 700.0),
+        (StripEdges(drive_px=1000), 800.0, 1300.0),
+        (StripEdges(operator_px=200, drive_px=1000), 0.0, 400.0),
+        (StripEdges(), 800.0, 1600.0),
+    ],
+)
+def test_x_is_measured_from_the_operator_side_edge_where_it_is_seen(
+    edges: StripEdges, x0: float, x1: float
+) -> None:
+    """Its column becomes 0 mm; the drive-side edge tells where the strip ends, and not where it began."""
+    shown = strip_shown(1600, 256, measured_from(edges, FRAME), edges)
+    assert (shown.x0, shown.x1) == (x0, x1)
 
 
 def test_a_detection_becomes_a_defect() -> None:

@@ -27,6 +27,7 @@ def metrics_with_samples() -> Metrics:
     metrics.build.info({"version": "1"})
     metrics.skipped_frames.labels("l", "c", "too_old")
     metrics.skipped_strip_meters.labels("l", "c", "too_old")
+    metrics.frame_screened(("l", "c"), passed=True)
     metrics.watch_lag(lambda: {("frames.c", 0): 3})
     metrics.watch_lost(lambda: {"frames.c": 3})
     metrics.watch_device(lambda: DeviceUse("cuda:0", 1, 2, 0.5))

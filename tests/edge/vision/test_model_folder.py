@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from edge.errors import ModelFileError, ModelMismatchError, UnsupportedModelError
-from edge.vision.model_folder import read_model_folder
+from edge.vision.model_folder import learned_frame_px, read_model_folder
+from edge.vision.runtime import BUNDLED_MODEL
 
 Raw = Callable[..., dict[str, object]]
 
@@ -149,3 +150,12 @@ def test_a_lazy_config_is_refused_and_not_executed(folder: Path) -> None:
     (folder / "mask_rcnn_vitdet.py").write_text("raise SystemExit('executed')")
     with pytest.raises(UnsupportedModelError, match=r"mask_rcnn_vitdet\.py: a LazyConfig is a program"):
         read_model_folder(folder)
+
+
+def test_the_size_of_frames_is_told_or_not(folder: Path) -> None:
+    """The bundled model says what it has learned from; Detectron2's own folders say nothing."""
+    assert learned_frame_px(BUNDLED_MODEL) == (1600, 256)
+    assert learned_frame_px(folder) is None
+    (folder / "model.json").write_text(json.dumps({"frame_px": [1600, 0]}))
+    with pytest.raises(ModelFileError, match=r"model\.json.*frame_px"):
+        learned_frame_px(folder)
