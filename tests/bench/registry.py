@@ -13,6 +13,10 @@ SUBJECTS = {
     "stages": "tests.bench.stages",
     "pipeline": "tests.bench.pipeline",
     "servers": "tests.bench.servers",
+    "serving": "tests.bench.serving",
+    "model": "tests.bench.model",
+    "export": "tests.bench.export",
+    "screening": "tests.bench.screening",
     "training": "tests.bench.training",
 }
 
