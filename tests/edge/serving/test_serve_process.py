@@ -20,14 +20,14 @@ TOKEN = "a-token-of-16-or-more"  # noqa: S105 # the one that the tests show
 _PATIENCE_S = 60.0
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)  # seconds on an idle machine
 @pytest.mark.parametrize("token", [None, TOKEN])
 def test_it_does_what_its_description_says(token: str | None, tmp_path: Path) -> None:
-    """Schemathesis asks it hundreds of things, right and wrong: every answer is one that is described."""
+    """Schemathesis asks it many things, right and wrong: every answer is one that is described."""
     with served("--runtime", "fake", **({"STRIPSIGHT_HTTP__TOKEN": token} if token else {})) as (url, _):
         command = [sys.executable, "-m", "schemathesis.cli", "--config-file", SUPPORT / "schemathesis.toml"]
         command += ["run", f"{url}/openapi.json", "--phases", "examples,coverage,fuzzing"]
-        command += ["--max-examples", "100", "--seed", "1", "--no-color", "--workers", "1"]
+        command += ["--max-examples", "40", "--seed", "1", "--no-color", "--workers", "1"]
         command += ["-H", f"Authorization: Bearer {token}"] if token else []
         done = subprocess.run(
             [str(word) for word in command],
