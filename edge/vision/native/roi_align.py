@@ -81,7 +81,7 @@ class RoiAlign:
         if not len(boxes):
             return ()
         most = int(self._samples(boxes[:, 2:] - boxes[:, :2]).max())
-        return torch.arange(len(boxes)).split(max(1, MAX_SAMPLES // (self.resolution * max(1, most))))
+        return torch.split(torch.arange(len(boxes)), max(1, MAX_SAMPLES // (self.resolution * max(1, most))))
 
     def _samples(self, sides: Tensor) -> Tensor:
         """Return how many samples a cell has along sides in pixels of the map."""
