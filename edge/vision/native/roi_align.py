@@ -81,7 +81,8 @@ class RoiAlign:
         if not len(boxes):
             return ()
         most = int(self._samples(boxes[:, 2:] - boxes[:, :2]).max())
-        return torch.split(torch.arange(len(boxes)), max(1, MAX_SAMPLES // (self.resolution * max(1, most))))
+        size = max(1, MAX_SAMPLES // (self.resolution * max(1, most)))
+        return torch.split(torch.arange(len(boxes)), size)
 
     def _samples(self, sides: Tensor) -> Tensor:
         """Return how many samples a cell has along sides in pixels of the map."""

@@ -175,6 +175,11 @@ def test_lower_precision_keeps_float32_answers(model_folder: Folders, frame: Fra
     assert (found.boxes.dtype, found.scores.dtype) == (np.float32, np.float32)
 
 
+def test_auto_leaves_detectron2_in_float32(model_folder: Folders) -> None:
+    """Its operators are cast one by one, which is no gain to measure; what runs is told."""
+    assert _load(model_folder(), precision="auto").precision == "float32"
+
+
 def test_a_project_s_architecture_is_served(foreign_folder: Folders, frame: Frames, project: str) -> None:
     """Registered by its import; model.json names its classes."""
     folder = foreign_folder(project, **{"MODEL.META_ARCHITECTURE": "StripNet"})
