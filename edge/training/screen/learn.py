@@ -12,16 +12,14 @@ from torch.nn import functional
 from edge.errors import TrainingDivergedError
 from edge.training.dataset import LabelledFrame
 from edge.training.engine.augment import vary_picture
-from edge.training.engine.average import AveragedWeights
 from edge.training.engine.choices import Augmentation
-from edge.training.engine.crops import crop_at_defects
 from edge.training.samples import Sample, flip_sample
 from edge.training.synthetic.chance import chance
 from edge.vision.screen.network import CELL_PX, ScreenNetwork, frame_logits, to_batch
 
-_BATCH_CROPS, _CROP_PX = 12, (256, 512)  # height and width, or the frames' own where that is smaller
+_BATCH_FRAMES = 8
 _LEARNING_RATE, _WEIGHT_DECAY = 3e-3, 1e-2
-_WARMUP_PART, _DECAY = 0.03, 0.99  # of the averaged weights, which are kept
+_WARMUP_PART = 0.03
 # A cell in ten shows a defect, and none must be overlooked: those that do weigh more.
 _WEIGHT_OF_DEFECTS = 3.0
 _SEED = 1
@@ -45,7 +43,7 @@ def learn(
     """
     network.to(device).train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=_LEARNING_RATE, weight_decay=_WEIGHT_DECAY)
-    average, rng = AveragedWeights(network, _DECAY), np.random.default_rng(_SEED)
+    rng = np.random.default_rng(_SEED)
     started_at, iteration = time.monotonic(), 0
     while (part := (time.monotonic() - started_at) / (60 * minutes)) < 1:
         for group in optimizer.param_groups:
@@ -56,10 +54,8 @@ def learn(
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call] # of torch
         optimizer.step()
-        average.update()
         iteration += 1
         progress(part, float(loss.detach()))
-    network.load_state_dict(average.state)
     network.eval()
     return iteration
 
@@ -80,11 +76,17 @@ def _schedule(part: float) -> float:
 
 
 def _drawn(frames: Sequence[LabelledFrame], rng: np.random.Generator) -> list[Sample]:
-    """Draw crops of one size, mostly where there is something to learn."""
-    chosen = [frames[int(rng.integers(len(frames)))] for _ in range(_BATCH_CROPS)]
-    height = min(_CROP_PX[0], *(frame.height_px for frame in chosen))
-    width = min(_CROP_PX[1], *(frame.width_px for frame in chosen))
-    return [_varied(crop_at_defects(frame.read(), (height, width), rng), rng) for frame in chosen]
+    """Draw frames of one size: as many as make a batch, and of the size of the first."""
+    first = frames[int(rng.integers(len(frames)))]
+    chosen = [first]
+    for _ in range(4 * _BATCH_FRAMES):
+        other = frames[int(rng.integers(len(frames)))]
+        if len(chosen) < _BATCH_FRAMES and (other.width_px, other.height_px) == (
+            first.width_px,
+            first.height_px,
+        ):
+            chosen.append(other)
+    return [_varied(frame.read(), rng) for frame in chosen]
 
 
 def _varied(sample: Sample, rng: np.random.Generator) -> Sample:
