@@ -111,24 +111,24 @@ def test_neither_the_order_of_tiles_nor_that_of_detections_matters(drawn: list[O
 
 @law
 @given(
-    x=st.integers(0, WIDTH - 10),
-    width=st.integers(10, WIDTH),
+    x=st.integers(0, WIDTH - 24),
+    width=st.integers(24, WIDTH),
     jitter=st.lists(st.integers(-2, 2), min_size=12),
 )
 def test_a_box_that_a_model_draws_unsteadily_still_comes_out_once(
     x: int, width: int, jitter: list[int]
 ) -> None:
-    """Edges that are off by two pixels on each tile make no second defect."""
+    """Edges that are off by two pixels on each tile, of parts that are no slivers, make no second defect."""
     right, found, noise = min(x + width, WIDTH), [], itertools.cycle(jitter)
     for tile in ONE_ROW:
         left_seen = max(x + next(noise), tile.area.x0) - tile.area.x0
         right_seen = min(right + next(noise), tile.area.x1) - tile.area.x0
-        is_seen = right_seen - left_seen >= 4
-        boxes = [(left_seen, 20 + next(noise), right_seen, 40 + next(noise))] if is_seen else []
+        is_seen = right_seen - left_seen >= 20
+        boxes = [(left_seen, 8 + next(noise), right_seen, 38 + next(noise))] if is_seen else []
         found.append(detections(boxes, [0.9] * len(boxes), [0] * len(boxes)))
     merged = merge(ONE_ROW, found)
     assert len(merged) == 1
-    np.testing.assert_allclose(merged.boxes[0], [x, 20, right, 40], atol=2)
+    np.testing.assert_allclose(merged.boxes[0], [x, 8, right, 38], atol=2)
 
 
 def test_without_masks_boxes_alone_decide() -> None:
