@@ -245,7 +245,7 @@ async def test_the_model_is_exchanged(
             "name": "severstal",
             "version": "3c4d",
             "seconds": 1.5,
-            "before": {"name": "severstal", "version": "1a2b"},
+            "before": {"name": "severstal", "version": "1a2b", "precision": None},
         }
     assert model.asked == [path]
 
