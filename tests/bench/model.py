@@ -1,7 +1,10 @@
-"""The model alone: ours in each precision, Detectron2 and torchvision, on the same frames of 1600 x 256 px.
+"""The model alone: ours in each precision and as exports, Detectron2 and torchvision; frames of 1600 × 256.
 
 Contestants take turns in one process, so that whatever else the machine does meets all of them; ratios are
-taken within each turn. CPU time is that of all threads: less of it than cores would give tells of idle cores.
+taken within each turn, to Detectron2 where it is installed, else to torchvision, else to the native runtime
+in float32. CPU time is that of all threads: less of it than cores would give tells of idle cores. Percentiles
+are those of calls, of however many frames. Exports are as they are for people, but for the tolerances: of
+random weights, detections that are all but equally likely change places by any rounding.
 """
 
 import itertools
@@ -13,26 +16,32 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-import yaml
-from rich.table import Table
 from torch import nn
 
 from edge.training.synthetic import SyntheticStrip
-from edge.vision.native.config import parse_config
-from edge.vision.native.rcnn import build_model
+from edge.vision.export.write import Request, export
+from edge.vision.exported.record import Format, Precision, Tolerances
 from edge.vision.runtime import BUNDLED_MODEL, Image, load_runtime
-from tests.bench.memory import peak_mb
+from tests.bench.figures import Figures, Result, percentiles, table_of
+from tests.bench.memory import peak_mib
+from tests.bench.networks import CLASSES, DETECTIONS, DEVIATION, MEAN, PROPOSALS, write_random
+from tests.support.exports import kept_graphs
+
+__all__ = ["measure", "table_of"]
 
 FRAMES = 8
-CLASSES = 4
-DETECTIONS = 10  # of an untrained model, which would otherwise mask a hundred on every frame
-PROPOSALS = 1000
-MEAN, DEVIATION = [85.0] * 3, [112.0] * 3
-LEVELS = ["res2", "res3", "res4", "res5"]
+CALIBRATION_FRAMES = 8
+REFERENCES = ("Detectron2 float32", "torchvision float32", "native float32")
+EXPORTS: tuple[tuple[Format, Precision], ...] = (
+    ("onnx", "float32"),
+    ("openvino", "float32"),
+    ("openvino", "bfloat16"),
+    ("openvino", "int8"),
+)
+ANY_ANSWER = Tolerances(error=float(2**20), iou=0.0, score=1.0, agreement=0.0)
+_MS_PER_S = 1000
 
 Contestant = Callable[[Sequence[Image]], object]
 
@@ -47,168 +56,91 @@ class Subject:
 
 
 SUBJECTS = (
-    Subject("bundled model", None, {1: 8, 2: 2, 4: 2, 8: 1}),
-    Subject("R18-FPN, 1,000 proposals", 18, {1: 3, 4: 1}),
-    Subject("R50-FPN, 1,000 proposals", 50, {1: 2, 4: 1}),
+    Subject("bundled", None, {1: 8, 8: 1, 32: 1}),
+    Subject("R18-FPN", 18, {1: 4, 4: 1}),
+    Subject("R50-FPN", 50, {1: 2}),
 )
 
 
-def measure(repetitions: int, subjects: Sequence[Subject] = SUBJECTS) -> list[dict[str, Any]]:
-    """Figures of every subject, number of frames a call, and contestant, turn by turn."""
+def measure(repetitions: int, subjects: Sequence[Subject] = SUBJECTS) -> Result:
+    """Let all contestants of every size run in turn, with so many frames a call."""
+    figures = Figures("The model alone, 1600 × 256; R18 and R50 with 1,000 proposals")
     strip = SyntheticStrip(seed=7)
     frames = [strip.frame(number).image for number in range(FRAMES)]
-    results: list[dict[str, Any]] = []
     for subject in subjects:
         with tempfile.TemporaryDirectory() as place:
-            folder = BUNDLED_MODEL if subject.depth is None else _write(Path(place), subject.depth)
-            contestants = dict(_contestants(folder, subject.depth))
+            contestants = dict(_contestants(subject, Path(place)))
             for batch, calls in subject.calls.items():
-                figures = _turns(contestants, frames, batch, calls, repetitions)
-                results.append({"subject": subject.name, "batch": batch, "contestants": figures})
-    return results
-
-
-def table_of(results: Sequence[dict[str, Any]]) -> Table:
-    """Medians; ratios are those of frames/s and of CPU time saved to Detectron2, else to torchvision."""
-    table = Table(title="the model alone, frames of 1600 × 256", title_justify="left")
-    for name in ("subject", "contestant"):
-        table.add_column(name)
-    heads = (
-        "batch",
-        "frames/s",
-        "p50 ms",
-        "p90",
-        "p99",
-        "CPU ms/frame",
-        "peak MB",
-        "ratio",
-        "spread",
-        "by CPU",
-    )
-    for name in heads:
-        table.add_column(name, justify="right")
-    for result in results:
-        reference = _reference(result["contestants"])
-        for name, figures in result["contestants"].items():
-            ratios, by_cpu = _ratios(figures, result["contestants"].get(reference))
-            table.add_row(
-                result["subject"],
-                name,
-                str(result["batch"]),
-                f"{statistics.median(figures['frames_per_s']):.2f}",
-                *(f"{np.percentile(figures['call_ms'], part):.0f}" for part in (50, 90, 99)),
-                f"{statistics.median(figures['cpu_ms_per_frame']):.0f}",
-                f"{max(figures['peak_mb']):.0f}",
-                f"{statistics.median(ratios):.2f}" if ratios else "",
-                f"{min(ratios):.2f} .. {max(ratios):.2f}" if ratios else "",
-                f"{statistics.median(by_cpu):.2f}" if by_cpu else "",
-            )
-    return table
-
-
-def _turns(
-    contestants: dict[str, Contestant], frames: Sequence[Image], batch: int, calls: int, repetitions: int
-) -> dict[str, dict[str, list[float]]]:
-    figures: dict[str, dict[str, list[float]]] = {
-        name: {"frames_per_s": [], "cpu_ms_per_frame": [], "call_ms": [], "peak_mb": []}
-        for name in contestants
-    }
-    endless = itertools.cycle(frames)
-    batches = [list(itertools.islice(endless, batch)) for _ in range(calls)]
-    for contestant in contestants.values():
-        contestant(batches[0])  # the first call chooses kernels
-    for _ in range(repetitions):
-        for name, contestant in contestants.items():
-            _turn(contestant, batches, figures[name])
-    return figures
+                endless = itertools.cycle(frames)
+                batches = [list(itertools.islice(endless, batch)) for _ in range(calls)]
+                for contestant in contestants.values():
+                    contestant(batches[0])  # the first call chooses kernels
+                for _ in range(repetitions):
+                    _turn(figures, f"{subject.name}, {batch} a call", contestants, batches)
+    return figures.result()
 
 
 def _turn(
-    contestant: Contestant, batches: Sequence[Sequence[Image]], figures: dict[str, list[float]]
+    figures: Figures, what: str, contestants: dict[str, Contestant], batches: Sequence[Sequence[Image]]
 ) -> None:
-    """Let one contestant see all batches, and add what it took to its figures."""
+    took = {name: _run(contestant, batches) for name, contestant in contestants.items()}
+    reference = next(name for name in REFERENCES if name in took)
+    for name, values in took.items():
+        figures.add(f"{what}: {name}", **values)
+        if name == reference:
+            continue
+        for figure, ratio in (
+            ("frames/s", values["frames_per_s"] / took[reference]["frames_per_s"]),
+            ("CPU saved", took[reference]["cpu_ms_per_frame"] / values["cpu_ms_per_frame"]),
+        ):
+            figures.add_ratio(f"{what}: {name} / {reference}, {figure}", ratio)
+
+
+def _run(contestant: Contestant, batches: Sequence[Sequence[Image]]) -> dict[str, float]:
+    """Let one contestant see all batches."""
     seconds = []
-    cpu = time.process_time()
+    cpu_began_s = time.process_time()
 
     def run() -> None:
         for batch in batches:
-            started = time.perf_counter()
+            began = time.perf_counter()
             contestant(batch)
-            seconds.append(time.perf_counter() - started)
+            seconds.append(time.perf_counter() - began)
 
-    figures["peak_mb"].append(peak_mb(run))
+    peak = peak_mib(run)
     seen = sum(map(len, batches))
-    figures["cpu_ms_per_frame"].append(1e3 * (time.process_time() - cpu) / seen)
-    figures["frames_per_s"].append(seen / sum(seconds))
-    figures["call_ms"] += [1e3 * each for each in seconds]
-
-
-def _reference(contestants: dict[str, Any]) -> str:
-    return next((name for name in ("detectron2 float32", "torchvision float32") if name in contestants), "")
-
-
-def _ratios(
-    figures: dict[str, list[float]], reference: dict[str, list[float]] | None
-) -> tuple[list[float], list[float]]:
-    """How many times as many frames/s as the reference, and as little CPU time, turn by turn."""
-    if reference is None:
-        return [], []
-    speeds = zip(figures["frames_per_s"], reference["frames_per_s"], strict=True)
-    costs = zip(figures["cpu_ms_per_frame"], reference["cpu_ms_per_frame"], strict=True)
-    return [ours / theirs for ours, theirs in speeds], [theirs / ours for ours, theirs in costs]
-
-
-def _contestants(folder: Path, depth: int | None) -> Iterator[tuple[str, Contestant]]:
-    """Whoever can run here; float16 is for GPUs, a CPU without instructions for it takes seconds."""
-    precisions = ["float32", "bfloat16"] + (["float16"] if torch.cuda.is_available() else [])
-    for precision in precisions:
-        yield f"native {precision}", load_runtime("native", folder, precision=precision).infer
-    if find_spec("detectron2"):
-        yield "detectron2 float32", load_runtime("detectron2", folder).infer
-    if depth is not None:
-        yield "torchvision float32", _torchvision(depth)
-
-
-def _write(folder: Path, depth: int) -> Path:
-    """Write a model folder of Detectron2's classic Mask R-CNN, untrained."""
-    raw = _config(depth)
-    (folder / "config.yaml").write_text(yaml.safe_dump(raw))
-    torch.manual_seed(0)
-    torch.save({"model": build_model(parse_config(raw)).state_dict()}, folder / "model.pth")
-    return folder
-
-
-def _config(depth: int) -> dict[str, Any]:
-    resnets: dict[str, Any] = {"DEPTH": depth, "OUT_FEATURES": LEVELS, "NORM": "FrozenBN"}
-    if depth == 18:
-        resnets["RES2_OUT_CHANNELS"] = 64
+    waits_ms = [_MS_PER_S * each for each in seconds]
     return {
-        "VERSION": 2,
-        "INPUT": {"MIN_SIZE_TEST": 256, "MAX_SIZE_TEST": 1600},
-        "MODEL": {
-            "MASK_ON": True,
-            "WEIGHTS": "model.pth",
-            "PIXEL_MEAN": MEAN,
-            "PIXEL_STD": DEVIATION,
-            "BACKBONE": {"NAME": "build_resnet_fpn_backbone"},
-            "RESNETS": resnets,
-            "FPN": {"IN_FEATURES": LEVELS},
-            "ANCHOR_GENERATOR": {"SIZES": [[32], [64], [128], [256], [512]]},
-            "RPN": {
-                "IN_FEATURES": ["p2", "p3", "p4", "p5", "p6"],
-                "PRE_NMS_TOPK_TEST": PROPOSALS,
-                "POST_NMS_TOPK_TEST": PROPOSALS,
-            },
-            "ROI_HEADS": {
-                "NAME": "StandardROIHeads",
-                "IN_FEATURES": ["p2", "p3", "p4", "p5"],
-                "NUM_CLASSES": CLASSES,
-            },
-            "ROI_BOX_HEAD": {"NAME": "FastRCNNConvFCHead", "NUM_FC": 2, "POOLER_RESOLUTION": 7},
-            "ROI_MASK_HEAD": {"NUM_CONV": 4},
-        },
-        "TEST": {"DETECTIONS_PER_IMAGE": DETECTIONS},
+        "frames_per_s": seen / sum(seconds),
+        "cpu_ms_per_frame": _MS_PER_S * (time.process_time() - cpu_began_s) / seen,
+        **({"peak_mib": peak} if peak is not None else {}),
+        **(percentiles(waits_ms) if len(waits_ms) > 1 else {"p50_ms": statistics.median(waits_ms)}),
     }
+
+
+def _contestants(subject: Subject, place: Path) -> Iterator[tuple[str, Contestant]]:
+    """Whoever can run here; float16 is for GPUs, a CPU without instructions for it takes seconds."""
+    folder = BUNDLED_MODEL if subject.depth is None else write_random(place / "model", subject.depth)
+    for precision in ["float32", "bfloat16", *(["float16"] if torch.cuda.is_available() else [])]:
+        yield f"native {precision}", load_runtime("native", folder, precision=precision).infer
+    yield from _exported(folder, place)
+    if find_spec("detectron2"):
+        yield "Detectron2 float32", load_runtime("detectron2", folder).infer
+    if subject.depth is not None:
+        yield "torchvision float32", _torchvision(subject.depth)
+
+
+def _exported(folder: Path, place: Path) -> Iterator[tuple[str, Contestant]]:
+    strip = SyntheticStrip(seed=8)
+    frames = [strip.frame(number).image for number in range(CALIBRATION_FRAMES)]
+    with kept_graphs():
+        for export_format, precision in EXPORTS:
+            out = place / f"{export_format}-{precision}"
+            calibration = frames if precision == "int8" else ()
+            export(
+                folder, out, Request(export_format, precision, frames[:1], "bench", calibration, ANY_ANSWER)
+            )
+            yield f"{export_format} {precision}", load_runtime(export_format, out).infer
 
 
 def _torchvision(depth: int) -> Contestant:

@@ -15,7 +15,6 @@ SUBJECTS = {
     "servers": "tests.bench.servers",
     "serving": "tests.bench.serving",
     "model": "tests.bench.model",
-    "export": "tests.bench.export",
     "screening": "tests.bench.screening",
     "training": "tests.bench.training",
 }

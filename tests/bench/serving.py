@@ -1,36 +1,39 @@
-"""The same model behind TorchServe and behind ``stripsight serve``: frames/s, and how long clients wait.
+"""The same model behind TorchServe, behind ``stripsight serve``, and in the daemon: frames/s, and the wait.
 
-Both run the whole time, with the same limits of batches, and are asked turn and turn about: first by clients
-that send one frame after the other as fast as they are answered, then at a fixed rate, half of what the
-slower one has just done. The one that is not asked rests. TorchServe needs Java.
+All get the same limits of batches, and are asked turn and turn about: first as fast as they are done, then at
+a fixed rate, half of what the slowest of them has just done. The one that is not asked rests. Frames come to
+the daemon through Kafka; to the others over HTTP, from clients that send the next when they have an answer.
+TorchServe needs Java.
 """
 
 import asyncio
-import statistics
+import shutil
 import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import aiohttp
-from rich.table import Table
 
 from edge.serving.torchserve.archive import Batching, build
-from edge.settings import Settings
-from edge.training.synthetic import SyntheticStrip
-from producers.synthetic import encode_grey_jpeg
+from edge.settings import ModelSettings, Settings
+from tests.bench.daemon import MS_PER_S, a_kafka, run_daemon, why_no_kafka
+from tests.bench.figures import Figures, Result, percentiles, table_of
+from tests.bench.frames import jpegs
 from tests.support.serve_process import served
 from tests.support.torchserve import TorchServe
 
-FRAMES = 48
-DISTINCT_FRAMES = 8
-CLIENTS = 8
-MAX_BATCH, MAX_WAIT_MS = 4, 20
+__all__ = ["measure", "table_of", "why_not"]
+
+FRAMES = 64
+WARM = 16
+CLIENTS = 16
+MAX_BATCH, MAX_WAIT_MS = 8, 20  # what the daemon has by default
 HALF = 0.5
-TORCHSERVE, SERVE = "TorchServe", "stripsight serve"
+TORCHSERVE, SERVE, DAEMON = "TorchServe", "stripsight serve", "daemon"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,48 +44,46 @@ class Contestant:
     headers: dict[str, str]
 
 
-def measure(repetitions: int) -> dict[str, Any]:
-    """Frames/s and latencies of each contestant, turn by turn."""
-    strip = SyntheticStrip(seed=7)
-    images = [encode_grey_jpeg(strip.frame(number).image) for number in range(DISTINCT_FRAMES)]
-    rates: dict[str, list[float]] = {TORCHSERVE: [], SERVE: []}
-    busy: dict[str, list[float]] = {TORCHSERVE: [], SERVE: []}
-    paced: dict[str, list[float]] = {TORCHSERVE: [], SERVE: []}
+def why_not() -> str | None:
+    """Return why these servers cannot be measured here; None if they can."""
+    if find_spec("ts") is None:
+        return "torchserve of the extra [torchserve] is not installed"
+    return why_no_kafka() if shutil.which("java") else "java, which TorchServe runs on, is not installed"
+
+
+def measure(repetitions: int) -> Result:
+    """Let all of them answer in turn, fast and at the same rate."""
+    figures = Figures(f"The bundled model behind servers, 1600 × 256, {MAX_BATCH} frames a batch at most")
     with tempfile.TemporaryDirectory() as place, ExitStack() as stack:
+        kafka = stack.enter_context(a_kafka())
         contestants = _started(Path(place), stack)
         for contestant in contestants.values():
-            asyncio.run(_closed_loop(contestant, images, CLIENTS))  # what is set up lazily
+            asyncio.run(_closed_loop(contestant, jpegs(), WARM))  # what is set up lazily
         for _ in range(repetitions):
-            for name, contestant in contestants.items():
-                seconds, waits = asyncio.run(_closed_loop(contestant, images, FRAMES))
-                rates[name].append(FRAMES / seconds)
-                busy[name].append(_p99_ms(waits))
-            rate = HALF * min(values[-1] for values in rates.values())
-            for name, contestant in contestants.items():
-                paced[name].append(_p99_ms(asyncio.run(_at_rate(contestant, images, rate))))
-    return {
-        "subject": f"bundled model over HTTP, {CLIENTS} clients, {MAX_BATCH} frames a batch at most",
-        "frames_per_s": rates,
-        "p99_ms": busy,
-        "p99_ms_at_half_load": paced,
-        "ratio": [ours / theirs for theirs, ours in zip(*rates.values(), strict=True)],
+            _turn(figures, contestants, kafka)
+    return figures.result()
+
+
+def _turn(figures: Figures, contestants: dict[str, Contestant], kafka: str) -> None:
+    model = ModelSettings()
+    rates = {
+        name: FRAMES / asyncio.run(_closed_loop(contestant, jpegs(), FRAMES))
+        for name, contestant in contestants.items()
     }
-
-
-def table_of(result: dict[str, Any]) -> Table:
-    """Medians, and the ratio of ours to TorchServe's with its spread."""
-    table = Table(title=f"{result['subject']}, median", title_justify="left")
-    table.add_column("")
-    for name in (TORCHSERVE, SERVE, "ours / theirs", "spread"):
-        table.add_column(name, justify="right")
-    rows = (("frames/s", "frames_per_s", ".2f"), ("p99, ms", "p99_ms", ".0f"))
-    for title, key, form in (*rows, ("p99 at half load, ms", "p99_ms_at_half_load", ".0f")):
-        theirs, ours = result[key][TORCHSERVE], result[key][SERVE]
-        ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
-        medians = (f"{statistics.median(values):{form}}" for values in (theirs, ours))
-        spread = f"{min(ratios):.2f} .. {max(ratios):.2f}"
-        table.add_row(title, *medians, f"{statistics.median(ratios):.2f}", spread)
-    return table
+    rates[DAEMON] = run_daemon(kafka, model, FRAMES, warm=WARM).frames_per_s
+    rate = HALF * min(rates.values())
+    waits_ms = {
+        name: asyncio.run(_at_rate(contestant, jpegs(), rate)) for name, contestant in contestants.items()
+    }
+    waits_ms[DAEMON] = run_daemon(kafka, model, FRAMES // 2, warm=WARM, rate=rate).ages_ms
+    waits = {name: percentiles(values) for name, values in waits_ms.items()}
+    for name, speed in rates.items():
+        figures.add(name, frames_per_s=speed, **waits[name])
+    for ours in (SERVE, DAEMON):
+        figures.add_ratio(f"{ours} / TorchServe, frames/s", rates[ours] / rates[TORCHSERVE])
+        figures.add_ratio(
+            f"TorchServe / {ours}, p99 at the same rate", waits[TORCHSERVE]["p99_ms"] / waits[ours]["p99_ms"]
+        )
 
 
 def _started(folder: Path, stack: ExitStack) -> dict[str, Contestant]:
@@ -98,45 +99,38 @@ def _started(folder: Path, stack: ExitStack) -> dict[str, Contestant]:
     }
 
 
-async def _closed_loop(to: Contestant, images: Sequence[bytes], frames: int) -> tuple[float, list[float]]:
-    """Let each client send its next frame when it has its answer; returns seconds in all and of each."""
+async def _closed_loop(to: Contestant, images: Sequence[bytes], frames: int) -> float:
+    """Let each client send its next frame when it has its answer; returns the seconds that it took."""
     numbers = iter(range(frames))
-    waits: list[float] = []
     async with aiohttp.ClientSession(headers=to.headers) as session:
 
         async def client() -> None:
             for number in numbers:
-                took_s = await _post(session, to.url, images[number % len(images)])
-                waits.append(took_s)
+                await _post(session, to.url, images[number % len(images)])
 
-        started = time.perf_counter()
+        began = time.perf_counter()
         async with asyncio.TaskGroup() as clients:
             for _ in range(CLIENTS):
                 clients.create_task(client())
-        return time.perf_counter() - started, waits
+        return time.perf_counter() - began
 
 
 async def _at_rate(to: Contestant, images: Sequence[bytes], rate: float) -> list[float]:
-    """Send frames when they are due, whether or not the ones before are answered."""
+    """Send frames when they are due, whether or not the ones before are answered; returns ms of each."""
     loop = asyncio.get_running_loop()
     async with aiohttp.ClientSession(headers=to.headers) as session, asyncio.TaskGroup() as sent:
         began = loop.time()
         tasks = []
-        for number in range(FRAMES):
+        for number in range(FRAMES // 2):
             await asyncio.sleep(max(began + number / rate - loop.time(), 0))
             tasks.append(sent.create_task(_post(session, to.url, images[number % len(images)])))
-        return [await task for task in tasks]
+        return [MS_PER_S * await task for task in tasks]
 
 
 async def _post(session: aiohttp.ClientSession, url: str, image: bytes) -> float:
-    started = time.perf_counter()
+    began = time.perf_counter()
     async with session.post(url, data=image, headers={"Content-Type": "image/jpeg"}) as answer:
         await answer.read()
         if answer.status != 200:  # a figure about errors would be worthless
             raise RuntimeError(f"{url}: {answer.status}")
-    return time.perf_counter() - started
-
-
-def _p99_ms(seconds: Sequence[float]) -> float:
-    """Nearest rank: with fewer than a hundred frames, the longest wait."""
-    return sorted(seconds)[max(-(-len(seconds) * 99 // 100) - 1, 0)] * 1000
+    return time.perf_counter() - began
