@@ -38,6 +38,9 @@ _TELLING = ("PLAIN", "OAUTHBEARER")  # mechanisms that send the secret itself; S
 # Leaving a group takes milliseconds. A broker that is gone is not waited for: it will miss us.
 _LEAVE_TIMEOUT_S = 10.0
 
+# So does starting a client whose broker answers.
+_START_TIMEOUT_S = 5.0
+
 
 class Client(Protocol):
     """What aiokafka's clients have in common."""
@@ -112,12 +115,19 @@ async def stop_consumer(consumer: AIOKafkaConsumer, kafka: KafkaSettings) -> Non
 async def start_client(client: Client, kafka: KafkaSettings) -> None:
     """Start a client of aiokafka; one that does not start leaves nothing open.
 
+    A start that is cancelled is let come to its end before it is undone: aiokafka would forget the connection
+    that it was about to ask for the brokers.
+
     Raises:
         BrokerUnreachableError: no broker answers.
     """
+    starting = asyncio.create_task(client.start())
     try:
-        await client.start()
+        await asyncio.shield(starting)
     except BaseException as error:
+        await asyncio.wait([starting], timeout=_START_TIMEOUT_S)
+        starting.cancel()  # of no effect but on one that hangs
+        await asyncio.gather(starting, return_exceptions=True)
         await client.stop()
         if isinstance(error, KafkaConnectionError):
             raise BrokerUnreachableError(

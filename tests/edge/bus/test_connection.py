@@ -1,7 +1,9 @@
 """The way to the broker: waiting for it, and what is never said."""
 
 import asyncio
+import gc
 import ssl
+import warnings
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from structlog.testing import capture_logs
 
 from edge.bus.connection import client_arguments, wait_for_broker
 from edge.bus.mock_cluster import MockCluster
+from edge.bus.producing import start_producer
 from edge.bus.publisher import Publisher
 from edge.errors import BrokerUnreachableError, SettingsError
 from edge.settings import KafkaSettings
@@ -57,6 +60,22 @@ async def test_a_client_waits_for_its_broker(until: Until) -> None:
         broker.set_up()
         await starting
         await publisher.__aexit__()
+
+
+async def test_a_start_that_is_cancelled_leaves_no_connection_open(kafka: KafkaSettings) -> None:
+    """However far it had come: assignments come and go while producers start."""
+    with warnings.catch_warnings(record=True) as complaints:
+        warnings.simplefilter("always")
+        for halves in range(30):  # of a millisecond
+            starting = asyncio.create_task(start_producer(kafka, transactional_id="cut short"))
+            await asyncio.wait([starting], timeout=halves / 2000)
+            starting.cancel()
+            await asyncio.wait([starting])
+            if not starting.cancelled():
+                await starting.result().stop()
+        del starting
+        gc.collect()
+    assert [str(complaint.message) for complaint in complaints] == []
 
 
 async def test_the_password_is_in_no_message() -> None:
