@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from edge.cli.model_options import RuntimeName
+
 SOME_IMAGES_FAILED = 1  # exit code
 
 
@@ -20,6 +22,9 @@ def inspect(
             exists=True,
             file_okay=False,
         ),
+    ] = None,
+    runtime_name: Annotated[
+        RuntimeName | None, typer.Option("--runtime", help="What runs the model. `model.runtime`")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for annotated pictures.", metavar="DIR", file_okay=False)
@@ -46,7 +51,7 @@ def inspect(
     from edge.telemetry.logging import configure_logging
     from producers.images import find_images
 
-    settings = load_settings(config, {"model.path": model})
+    settings = load_settings(config, {"model.path": model, "model.runtime": runtime_name})
     configure_logging("warning", settings.log.format)
     paths = [path for place in images for path in find_images(place)]
     with Console(stderr=True).status("loading the model ..."):

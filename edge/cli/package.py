@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from edge.cli.model_options import Threads
+from edge.cli.model_options import RuntimeName, Threads
 
 app = typer.Typer(name="package", help="Package a model for other servers.", no_args_is_help=True)
 
@@ -25,6 +25,7 @@ def torchserve(
             file_okay=False,
         ),
     ] = None,
+    runtime: Annotated[RuntimeName | None, typer.Option(help="What runs the model. `model.runtime`")] = None,
     out: Annotated[
         Path, typer.Option(help="Folder for the archive: TorchServe's model store.", file_okay=False)
     ] = Path("models"),
@@ -61,6 +62,7 @@ def torchserve(
 
     flags = {
         "model.path": model,
+        "model.runtime": runtime,
         "model.device": device,
         "model.precision": precision,
         "model.threads": threads,

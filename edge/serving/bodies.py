@@ -20,8 +20,9 @@ FORM = "multipart/form-data"
 _ALIASES = {"image/jpg": JPEG, "image/pjpeg": JPEG, "": UNKNOWN, "application/x-www-form-urlencoded": UNKNOWN}
 _SHOWN_CHARACTERS = 80
 
-# What aiohttp raises of forms that are none.
-_NO_FORM = (HttpProcessingError, ValueError, LookupError, AssertionError)
+# What aiohttp raises of bodies that are not sent as they say, and of forms that are none.
+_NO_BODY = (web.RequestPayloadError, HttpProcessingError)
+_NO_FORM = (*_NO_BODY, ValueError, LookupError, AssertionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,8 @@ async def read_images(request: web.Request, limits: ServeSettings, take_place: C
     Raises:
         RequestTooLargeError: an image is too large, or there are too many.
         RequestTypeError: an image is of a type that is not taken.
-        MalformedRequestError: the body is no form although it says so, or one without images.
+        MalformedRequestError: the body is not packed as it says, no form although it says so, or a form
+            without images.
     """
     if request.content_type.startswith("multipart/"):
         return Images([frame async for frame in _parts(request, limits, take_place)], is_form=True)
@@ -51,7 +53,10 @@ async def read_images(request: web.Request, limits: ServeSettings, take_place: C
     if request.content_length is not None and request.content_length > limits.max_image_bytes:
         raise _too_large(limits)
     take_place()
-    image = await _bounded(request.content.readany, limits)
+    try:
+        image = await _bounded(request.content.readany, limits)
+    except _NO_BODY as error:
+        raise MalformedRequestError(f"the body cannot be read: {_in_one_line(error)}") from None
     return Images([raw_frame(image, request.headers.items(), content_type=kind)], is_form=False)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from ipaddress import ip_address
 from typing import TypeVar
 
 import structlog
@@ -31,7 +32,6 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-_LOOPBACK = ("127.", "::1", "localhost")
 _GLANCE_S = 0.01  # while what is in hand is finished
 
 
@@ -118,7 +118,7 @@ class Service:
         )
         self.http_url = (await stack.enter_async_context(http)).url
         log.info("serving", url=self.http_url)
-        if settings.http.token is None and not settings.http.host.startswith(_LOOPBACK):
+        if settings.http.token is None and not _is_loopback(settings.http.host):
             log.warning("anybody who reaches this address may have images inspected: http.token is not set")
         self._inference = await self.model.start(stall_exit_s=settings.pipeline.stall_exit_s)
         stack.callback(self._inference.close)
@@ -185,3 +185,11 @@ class Service:
 
     def _of_runtime(self, ask: Callable[[Runtime], T]) -> T | None:
         return ask(self.model.runtime) if self.model.runtime else None
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether an address is this machine's alone; of names, only the one that always is."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

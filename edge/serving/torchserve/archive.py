@@ -18,6 +18,7 @@ from edge.pipeline.trial import load_and_try
 from edge.serving.torchserve import entry, require_archiver
 from edge.serving.torchserve.handler import MODEL_FOLDER, SECTION
 from edge.settings import Settings
+from edge.vision.exported.record import EXPORT_FILE, read_record
 from edge.vision.model_folder import DESCRIPTION_FILE, ModelFolder, read_model_folder
 from edge.vision.runtime import BUNDLED_MODEL
 
@@ -105,14 +106,22 @@ def config_of(settings: Settings, batching: Batching) -> dict[str, Any]:
 
 def copy_model(source: Path, model: ModelFolder, target: Path) -> None:
     """Copy what is the model's, and say its name: in the archive the folder is called otherwise."""
-    weights = target / model.weights_file.relative_to(source)
-    weights.parent.mkdir(parents=True)
-    shutil.copyfile(model.weights_file, weights)
-    shutil.copyfile(model.config_file, target / model.config_file.name)
+    for file in (model.config_file, model.weights_file, *graph_files(model)):
+        copy = target / file.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
     described = source / DESCRIPTION_FILE
     description = json.loads(described.read_bytes()) if described.exists() else {}
     text = json.dumps(description | {"name": model.name}, indent=2)
     (target / DESCRIPTION_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def graph_files(model: ModelFolder) -> list[Path]:
+    """Return the files of an exported model's graphs; none of a model with weights."""
+    if model.weights_file.name != EXPORT_FILE:
+        return []
+    folder = model.weights_file.parent
+    return [folder / name for name in read_record(folder).files if name != model.config_file.name]
 
 
 def _pack(stage: Path, content: Path, name: str, version: str) -> None:

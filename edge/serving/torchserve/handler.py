@@ -84,7 +84,7 @@ class Handler:
         Raises:
             SystemExit: the model fails on everything.
         """
-        if _asks_for_description(context):
+        if _asks_for_description(requests, context):
             return [msgspec.json.encode(description_of(self._runtime))]
         frames = [
             _frame_of(request, context.get_all_request_header(index))
@@ -138,9 +138,14 @@ def description_of(runtime: Runtime) -> dict[str, object]:
     }
 
 
-def _asks_for_description(context: Context) -> bool:
-    """``GET /models/<name>?customized=true`` arrives as a request that carries a header and nothing else."""
-    return context.get_all_request_header(0).get("describe") == "True"
+def _asks_for_description(requests: Sequence[Request], context: Context) -> bool:
+    """``GET /models/<name>?customized=true`` arrives alone, and carries a header and nothing else.
+
+    Clients can send such a header, too: with an image, or in a batch with others, it means nothing.
+    """
+    return (
+        len(requests) == 1 and not requests[0] and context.get_all_request_header(0).get("describe") == "True"
+    )
 
 
 def _frame_of(request: Request, headers: Mapping[str, Any]) -> RawFrame:

@@ -30,6 +30,7 @@ class ExportedRuntime(TorchRuntime):
         device: where the graphs run; see the engines.
         precision: that of the export, or ``float32`` or ``auto``, which take what it has.
         threads: CPU threads of the graphs, and of torch; None for their choice.
+        is_verified: False for what is yet to be compared with its model, which nothing else may ask of it.
         score_threshold: stands in for the thresholds of ``model.json`` and config.
 
     Raises:
@@ -48,9 +49,15 @@ class ExportedRuntime(TorchRuntime):
         precision: str = "float32",
         threads: int | None = None,
         score_threshold: float | None = None,
+        is_verified: bool = True,
     ) -> None:
         self.name = name
         record = read_record(folder)
+        if is_verified and record.verification is None:
+            raise ModelMismatchError(
+                f"{folder}: was never compared with the model that it was made from; "
+                "`stripsight export` does both"
+            )
         _check_meant(folder, record, name, precision)
         super().__init__(folder, device="cpu", threads=threads, score_threshold=score_threshold)
         read_verified(folder, record, CONFIG_FILE)

@@ -1,6 +1,7 @@
 """Weights from disk into a model; nothing that a file contains is executed."""
 
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import safetensors
@@ -100,8 +101,10 @@ def _read_safetensors(file: Path) -> dict[str, Any]:
 def _read_pth(file: Path) -> dict[str, Any]:
     try:
         loaded = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged pickle can raise anything
-        reason = str(error).split("\n", 1)[0]
+    except UnpicklingError as error:  # torch's own words advise to execute what it contains
+        raise ModelFileError(f"{file}: refused: it holds more than tensors, or is damaged") from error
+    except Exception as error:  # a damaged file can raise anything
+        reason = str(error).split("\n", 1)[0] or type(error).__name__
         raise ModelFileError(f"{file}: refused, or cannot be read: {reason}") from error
     state = loaded.get("model", loaded) if isinstance(loaded, dict) else loaded
     if not isinstance(state, dict) or not state:

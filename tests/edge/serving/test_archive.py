@@ -17,7 +17,8 @@ from edge.errors import BrokenModelError, ModelError, ModelFileError
 from edge.serving.torchserve.archive import Batching, build
 from edge.serving.torchserve.handler import Handler, settings_of
 from edge.settings import CameraSettings, KafkaSettings, ModelSettings, PipelineSettings, Settings
-from edge.vision import BUNDLED_MODEL
+from edge.vision import BUNDLED_MODEL, load_runtime
+from tests.support.exports import Exports
 
 with warnings.catch_warnings():  # it reads its version from a file that it does not close
     warnings.simplefilter("ignore", ResourceWarning)
@@ -206,3 +207,28 @@ def test_it_describes_its_model(handler: Handler, context: Any) -> None:
     (description,) = map(msgspec.json.decode, handler.handle([{}], context))
 
     assert (description["name"], description["runtime"]) == ("fake", "fake")
+
+
+def test_a_clients_header_does_not_make_its_frame_a_description(handler: Handler, context: Any) -> None:
+    """Every request of a batch has an answer of its own, whatever headers one of them carries."""
+    context.request_processor = [
+        RequestProcessor({"describe": "True", "ce-camera": "cam1"}) for _ in range(2)
+    ]
+
+    answers = [json.loads(answer) for answer in handler.handle([{"body": picture()}] * 2, context)]
+    (alone,) = (json.loads(answer) for answer in handler.handle([{"body": picture()}], context))
+
+    assert [len(answer["defects"]) for answer in (*answers, alone)] == [2, 2, 2]
+
+
+@pytest.mark.timeout(600)
+def test_an_exported_model_travels_with_its_graphs(exports: Exports, tmp_path: Path) -> None:
+    """What the worker unpacks is served as the folder was that it was made of."""
+    source = exports("onnx", "float32")
+    settings = Settings(model=ModelSettings(path=source, runtime="onnx"))
+
+    archive = build(settings, tmp_path / "store", name="steel", batching=BATCHING)
+    zipfile.ZipFile(archive.file).extractall(tmp_path / "unpacked")
+
+    runtime = load_runtime("onnx", tmp_path / "unpacked" / "model")
+    assert runtime.model_version == load_runtime("onnx", source).model_version

@@ -384,3 +384,14 @@ async def test_before_the_model_is_there_images_are_refused(
     await running
 
     assert (status, problem.detail) == (503, "the model is still being loaded")
+
+
+@pytest.mark.parametrize("content_type", ["image/jpeg", "multipart/form-data; boundary=x"])
+async def test_a_body_that_is_not_packed_as_it_says_is_a_problem(
+    service: Service, client: aiohttp.ClientSession, content_type: str
+) -> None:
+    """It is the client's, told as such, and nothing of the service has failed."""
+    headers = {"Content-Type": content_type, "Content-Encoding": "gzip"}
+    async with client.post(f"{service.http_url}/v1/inspect", data=b"no gzip", headers=headers) as answer:
+        assert answer.status in (400, 422)
+        assert answer.content_type == "application/problem+json"

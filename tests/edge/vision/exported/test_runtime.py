@@ -232,3 +232,12 @@ def _exchange(folder: Path, file: str, content: bytes) -> None:
     record: Any = read_record(folder)
     record = msgspec.structs.replace(record, files=record.files | {file: digest(content)})
     (folder / EXPORT_FILE).write_bytes(msgspec.json.encode(record))
+
+
+def test_an_export_that_was_never_compared_is_refused(exports: Exports, tmp_path: Path) -> None:
+    """As one is that was cut off while it was made."""
+    folder = _copy(exports, tmp_path)
+    record = json.loads((folder / EXPORT_FILE).read_text())
+    (folder / EXPORT_FILE).write_text(json.dumps(record | {"verification": None}))
+    with pytest.raises(ModelMismatchError, match="never compared"):
+        load_runtime("onnx", folder)
