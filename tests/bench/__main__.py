@@ -20,13 +20,15 @@ from tests.bench.machine import machine, versions
 from tests.bench.registry import SUBJECTS, subject, why_not
 
 REGRESSED = 1  # exit code
+LOG_COLUMNS = 160
 
 
 def main() -> int:
     """Measure, print the tables, write the figures, and compare if asked to."""
     arguments = _arguments()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    console, began_on = Console(), machine()
+    # Into a file or a log no figure is cut off.
+    console, began_on = Console(width=None if sys.stdout.isatty() else LOG_COLUMNS), machine()
     results = _measure(arguments.only, arguments.repetitions, console)
     report = {
         "machine": began_on | {"load_at_end": os.getloadavg()[0]},
